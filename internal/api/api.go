@@ -9,8 +9,7 @@ import "portico/internal/api/route"
 // Routes is the whole table.
 func (a *API) Routes() []route.Route {
 	var t []route.Route
-	for _, rows := range [][]route.Route{
-	} {
+	for _, rows := range [][]route.Route{} {
 		t = append(t, rows...)
 	}
 	return t

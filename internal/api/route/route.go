@@ -28,9 +28,9 @@ type Dialect uint8
 
 // The dialects. Success bodies are the handler's own affair.
 const (
-	Detail       Dialect = iota // {"detail": …}
-	OpenAIError                 // {"error":{"message","type","code"}, "detail": …}: both kinds of client find theirs
-	OllamaError                 // {"error": "…", "detail": "…"}
+	Detail      Dialect = iota // {"detail": …}
+	OpenAIError                // {"error":{"message","type","code"}, "detail": …}: both kinds of client find theirs
+	OllamaError                // {"error": "…", "detail": "…"}
 )
 
 // Call is what is known of a request when its handler runs. It must not be

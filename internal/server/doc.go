@@ -1,0 +1,3 @@
+// Package server is the composition root: it builds every room from the
+// configuration, listens, drains and stops. It alone imports adapters.
+package server

@@ -1,0 +1,4 @@
+// Package telemetry is what an operator sees of the running server: structured
+// logs, metrics in Prometheus' text format, request ids. Keys, passwords,
+// prompts and file contents may not enter.
+package telemetry
