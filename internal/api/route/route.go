@@ -1,7 +1,8 @@
 // Package route is the shape of the route table. A route is data: what it
 // answers to, who may call it, how large its body may be, in which dialect it
 // fails, and what it takes and gives. The mux, the OpenAPI document and the
-// access-matrix test are all made from the same table. No handler lives here.
+// access-matrix test are all made from the same table. No handler lives here,
+// only what handlers decode with: JSON, NoBody, Decode, Args.
 package route
 
 import (
@@ -42,6 +43,10 @@ type Call struct {
 	// TokenID and TokenExpiry are of the JWT, when that is how they came.
 	TokenID     string
 	TokenExpiry int64
+	// Ambient tells that the browser sent the credential by itself (a cookie,
+	// a header of a proxy, no sign-in at all), so that any page could have
+	// caused the request: bodies must then say that they are JSON.
+	Ambient bool
 }
 
 // Handler answers a request or says why not; it writes nothing before it
@@ -59,6 +64,9 @@ type Route struct {
 	Summary string // one line, plain English
 	Doc     string // more, in Markdown; may be empty
 	Who     Who
+	// Blind public routes do not even look at a credential, so that they
+	// answer while the database does not, and are not rate-limited.
+	Blind   bool
 	Dialect Dialect
 	// MaxBody is the largest body in bytes; 0 is 1 MiB, negative means the
 	// handler limits it itself (streamed uploads).
