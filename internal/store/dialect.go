@@ -1,0 +1,37 @@
+package store
+
+// dialect is what the engines do not share.
+type dialect struct {
+	name       string // also the folder of its migrations
+	hasSchema  query  // 1 when there is a table schema_migrations, else 0
+	makeSchema query  // before the first migration
+	// lockStart lets one server at a time migrate.
+	lockStart query
+	// lockUsers makes the check "is there nobody yet", or "is another
+	// administrator left", hold until the commit. Empty where a write
+	// transaction is alone anyway.
+	lockUsers query
+	// notify tells other servers, in the transaction; empty where there are none.
+	notify query
+	origin string // who we are in our own notifications
+}
+
+func sqliteDialect() *dialect {
+	return &dialect{
+		name:      "sqlite",
+		hasSchema: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'`,
+	}
+}
+
+func postgresDialect(origin string) *dialect {
+	return &dialect{
+		name:      "postgres",
+		hasSchema: `SELECT count(to_regclass('portico.schema_migrations'))`,
+		// Without the check, an existing schema would still ask for the right to create one.
+		makeSchema: `DO $$ BEGIN IF to_regnamespace('portico') IS NULL THEN CREATE SCHEMA portico; END IF; END $$`,
+		lockStart:  `SELECT pg_advisory_xact_lock(7308325525861295983)`,
+		lockUsers:  `LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE`,
+		notify:     `SELECT pg_notify('portico', $1)`,
+		origin:     origin,
+	}
+}

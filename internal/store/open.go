@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"portico/internal/event"
+)
+
+// Options of Open; the zero value is usable.
+type Options struct {
+	// Bus is told of every write, after its commit. Nil is a bus of its own.
+	Bus *event.Bus
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Log hears of lost connections; nil is silence.
+	Log *slog.Logger
+	// MaxConns bounds the connections to PostgreSQL; 0 is 16. One more listens.
+	MaxConns int
+	// LockWait is how long a write waits for another one; 0 is 5 s. After it
+	// the caller gets errdefs.Unavailable with a Retry-After.
+	LockWait time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Bus == nil {
+		o.Bus = new(event.Bus)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxConns <= 0 {
+		o.MaxConns = 16
+	}
+	if o.LockWait <= 0 {
+		o.LockWait = 5 * time.Second
+	}
+	return o
+}
+
+// DB is an open database. It implements the Store interfaces of the rooms and
+// may be used by any number of goroutines.
+type DB struct {
+	opt        Options
+	dialect    *dialect
+	writer     *sql.DB // one connection on SQLite
+	reader     *sql.DB // the same as writer on PostgreSQL and in memory
+	lock       *fileLock
+	ears       *listener
+	notices    []string
+	statements atomic.Uint64
+}
+
+// Open opens the database that url names and brings its schema up to date. An
+// error of it is one plain line for the operator. The forms of url:
+//
+//	sqlite:///dir/portico.db    a file below the working directory
+//	sqlite:////dir/portico.db   a file from the root (as SQLAlchemy writes it)
+//	sqlite://:memory:           nothing is kept; for tests
+//	postgres://user:password@host:5432/name?sslmode=…
+//
+// "+driver" after the scheme is accepted and ignored, as is "postgresql". A
+// file called webui.db belongs to another server: portico.db beside it is
+// opened instead, and Notices says so.
+func Open(ctx context.Context, url string, opt Options) (*DB, error) {
+	loc, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{opt: opt.withDefaults(), notices: loc.notices}
+	if loc.postgres != nil {
+		err = db.openPostgres(ctx, loc.postgres)
+	} else {
+		err = db.openSQLite(loc.path)
+	}
+	if err == nil {
+		err = db.migrate(ctx)
+	}
+	if err == nil && loc.postgres != nil {
+		// Before anything is read into a cache, so that no change is missed.
+		db.ears, err = listen(ctx, loc.postgres, db.dialect.origin, db.opt)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// Notices are sentences for the operator about what Open decided.
+func (db *DB) Notices() []string { return db.notices }
+
+// Engine is "sqlite" or "postgres".
+func (db *DB) Engine() string { return db.dialect.name }
+
+// Statements counts the statements run for callers so far, without BEGIN,
+// COMMIT, migrations and the listener's own.
+func (db *DB) Statements() uint64 { return db.statements.Load() }
+
+const ping query = `SELECT 1`
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) (err error) {
+	defer fault(&err, "database")
+	_, err = one(ctx, db, scanInt, ping)
+	return err
+}
+
+// Close releases the connections and, for SQLite, the lock of the folder.
+func (db *DB) Close() error {
+	var errs []error
+	if db.ears != nil {
+		db.ears.close()
+	}
+	if db.reader != nil && db.reader != db.writer {
+		errs = append(errs, db.reader.Close())
+	}
+	if db.writer != nil {
+		errs = append(errs, db.writer.Close())
+	}
+	if db.lock != nil {
+		errs = append(errs, db.lock.release())
+	}
+	return errors.Join(errs...)
+}
