@@ -5,6 +5,7 @@
 package config
 
 import (
+	"io"
 	"net"
 	"net/netip"
 	"net/url"
@@ -27,6 +28,8 @@ type Config struct {
 	SecretKey string
 
 	Auth           bool // WEBUI_AUTH
+	Passwords      bool // ENABLE_PASSWORD_AUTH
+	KeyHeader      string
 	AdminEmail     string
 	AdminPassword  string
 	AdminName      string
@@ -49,6 +52,9 @@ type Config struct {
 	UpstreamList      time.Duration
 	ShutdownTimeout   time.Duration
 	MaxStreams        int // 0 is a third of the open-file limit
+
+	// LogTo is where the log goes; nil is standard error.
+	LogTo io.Writer
 
 	values map[string]Value
 	source Source
