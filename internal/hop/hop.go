@@ -39,6 +39,9 @@ type Request struct {
 	BodyReader  io.Reader // streamed as it comes
 	BodyLength  int64     // of BodyReader; negative is unknown (sent chunked)
 	Timeouts    Timeouts  // zero fields take the upstream's
+	// Events says that Timeouts.Idle counts what Response.Progress reports, and
+	// not bytes: an upstream that dribbles a byte now and then is still idle.
+	Events bool
 }
 
 // Phase says how far a failed call came.
