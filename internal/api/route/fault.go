@@ -48,7 +48,7 @@ func where(loc []any) string {
 // with its place; anything else goes to encoding/json whole.
 func unmarshalObject(doc *rawjson.Doc, in any) error {
 	v := reflect.ValueOf(in).Elem()
-	if v.Kind() != reflect.Struct || v.Addr().Type().Implements(unmarshaler) {
+	if !plainStruct(v) {
 		return unmarshalOther(doc.Raw, in)
 	}
 	var list faults
@@ -75,6 +75,11 @@ func unmarshalObject(doc *rawjson.Doc, in any) error {
 		return err
 	}
 	return nil
+}
+
+// plainStruct reports whether members are set one by one.
+func plainStruct(v reflect.Value) bool {
+	return v.Kind() == reflect.Struct && !v.Addr().Type().Implements(unmarshaler)
 }
 
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
@@ -146,10 +151,10 @@ func lenient(raw []byte, t reflect.Type) []byte {
 			return strconv.AppendBool(nil, b)
 		}
 	case reflect.Int, reflect.Int64, reflect.Int32:
-		if isText {
-			raw = []byte(strings.TrimSpace(text))
+		if !isText {
+			text = string(raw)
 		}
-		if n, ok := rawjson.Int(raw); ok {
+		if n, ok := rawjson.Int([]byte(strings.TrimSpace(text))); ok {
 			return strconv.AppendInt(nil, n, 10)
 		}
 	case reflect.Float64:
@@ -200,6 +205,9 @@ func typeFault(t reflect.Type, loc []any) errdefs.Field {
 
 // unmarshalOther is for bodies or targets that are no plain object and struct.
 func unmarshalOther(raw []byte, in any) error {
+	if v := reflect.ValueOf(in).Elem(); plainStruct(v) {
+		return faults{typeFault(v.Type(), []any{"body"})}.err()
+	}
 	err := json.Unmarshal(raw, in)
 	if err == nil {
 		return nil
