@@ -80,12 +80,12 @@ func (c *Config) Dev() bool { return c.Env == "dev" }
 func (c *Config) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
 
 // Database is the URL of the database, which is a file in DataDir unless
-// another one is named.
+// another one is named. A path from the root has four slashes in all.
 func (c *Config) Database() string {
 	if c.DatabaseURL != "" {
 		return c.DatabaseURL
 	}
-	return "sqlite://" + filepath.ToSlash(filepath.Join(c.DataDir, "portico.db"))
+	return "sqlite:///" + filepath.ToSlash(filepath.Join(c.DataDir, "portico.db"))
 }
 
 // DatabaseName is Database without its password, for people to read.

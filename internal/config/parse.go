@@ -165,7 +165,9 @@ func database(c *Config, v string) error {
 	if err != nil {
 		return errors.New("is not a URL; a special character in the password must be percent-encoded")
 	}
-	switch u.Scheme {
+	// "postgresql+driver" is how Python programs write it.
+	scheme, _, _ := strings.Cut(u.Scheme, "+")
+	switch scheme {
 	case "postgresql", "postgres", "sqlite":
 		c.DatabaseURL = v
 		return nil

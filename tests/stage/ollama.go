@@ -35,7 +35,7 @@ func Ollama() *httptest.Server {
 				"capabilities": []string{"completion"}, "modified_at": ollamaTime, "tensors": []any{}})
 		}
 	})
-	mux.HandleFunc("POST /api/generate", ollamaAnswer(func(word string) map[string]any { return map[string]any{"response": word} }))
+	mux.HandleFunc("POST /api/generate", ollamaAnswer(func(word string) map[string]any { return map[string]any{"response": word, "context": []int{1, 2}} }))
 	mux.HandleFunc("POST /api/chat", ollamaAnswer(func(word string) map[string]any {
 		return map[string]any{"message": map[string]any{"role": "assistant", "content": word}}
 	}))

@@ -17,16 +17,13 @@ type message struct {
 
 // asked is what the scripted upstreams read of a request.
 type asked struct {
-	Model         string            `json:"model"`
-	Messages      []message         `json:"messages"`
-	Stream        *bool             `json:"stream"`
-	Tools         []json.RawMessage `json:"tools"`
-	MaxTokens     int               `json:"max_tokens"`
-	Prompt        string            `json:"prompt"`
-	Input         json.RawMessage   `json:"input"`
-	StreamOptions struct {
-		IncludeUsage bool `json:"include_usage"`
-	} `json:"stream_options"`
+	Model     string            `json:"model"`
+	Messages  []message         `json:"messages"`
+	Stream    *bool             `json:"stream"`
+	Tools     []json.RawMessage `json:"tools"`
+	MaxTokens int               `json:"max_tokens"`
+	Prompt    string            `json:"prompt"`
+	Input     json.RawMessage   `json:"input"`
 }
 
 func (a *asked) streams() bool { return a.Stream != nil && *a.Stream }
@@ -140,11 +137,9 @@ func openAIChat(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	send(map[string]any{}, finish)
-	if a.StreamOptions.IncludeUsage {
-		out := head("chat.completion.chunk")
-		out["choices"], out["usage"] = []any{}, usage
-		event(w, out)
-	}
+	out := head("chat.completion.chunk")
+	out["choices"], out["usage"] = []any{}, usage
+	event(w, out)
 	_, _ = fmt.Fprint(w, "data: [DONE]\n\n")
 }
 
