@@ -4,16 +4,79 @@
 // upstream call. Errors become bytes in error.go and nowhere else.
 package api
 
-import "portico/internal/api/route"
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
 
-// Routes is the whole table.
+	"portico/internal/access"
+	"portico/internal/api/route"
+	"portico/internal/auth"
+	"portico/internal/model"
+	"portico/internal/setting"
+	"portico/internal/user"
+)
+
+// API holds what handlers need. All fields are set before Handler is called
+// and not changed afterwards.
+type API struct {
+	Auth      *auth.Service
+	Users     user.Store
+	Settings  *setting.Settings
+	ModelRows model.Store
+	Grants    access.Store
+
+	Config Config
+	Log    *slog.Logger     // nil discards
+	Now    func() time.Time // nil is time.Now
+
+	// Ping asks the database whether it is there; nil means there is none.
+	Ping func(ctx context.Context) error
+	// NotReady gives the reasons why new work should go elsewhere (starting,
+	// draining); nil, or no reasons, is ready.
+	NotReady func() []string
+	// Observe is told of every answer, for metrics; nil is nobody. row is nil
+	// for a path that no route has. A streamed answer is told at its end.
+	Observe func(row *route.Route, status int, took time.Duration, bytes int64)
+}
+
+// Routes is the whole table. It may be called on an empty API, to describe the
+// routes without running them.
 func (a *API) Routes() []route.Route {
 	var t []route.Route
-	for _, rows := range [][]route.Route{} {
+	for _, rows := range [][]route.Route{
+		a.serviceRoutes(),
+	} {
 		t = append(t, rows...)
 	}
 	return t
 }
 
-// API holds what handlers need.
-type API struct{}
+// Handler makes the one handler of the server from the table. Like
+// http.ServeMux it panics when a row is wrong, for that is a mistake in the
+// program; NewHandler gives the error instead.
+func (a *API) Handler() http.Handler {
+	h, err := a.NewHandler()
+	if err != nil {
+		panic(err)
+	}
+	return h
+}
+
+// NewHandler is Handler with an error that lists every row that lets nobody
+// in, lacks something, or is there twice.
+func (a *API) NewHandler() (http.Handler, error) {
+	e, err := newEdge(a.Routes(), a.Auth, a.Config)
+	if err != nil {
+		return nil, err
+	}
+	if a.Log != nil {
+		e.log = a.Log
+	}
+	if a.Now != nil {
+		e.now = a.Now
+	}
+	e.observe = a.Observe
+	return e, nil
+}
