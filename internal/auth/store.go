@@ -49,6 +49,9 @@ type Store interface {
 	CreateKey(ctx context.Context, k *Key, replace bool) error
 	KeyByHash(ctx context.Context, hash [32]byte) (*Key, error)
 	KeysOf(ctx context.Context, userID string) ([]*Key, error)
+	// UpdateKey sets name, models, routes and expiry of the key with k.ID and
+	// k.UserID, and emits a "key" event. A taken name gives errdefs.Conflict.
+	UpdateKey(ctx context.Context, k *Key) error
 	DeleteKey(ctx context.Context, userID, id string) error
 	// TouchKeys sets last_used of many keys in one transaction, without an event.
 	TouchKeys(ctx context.Context, at map[string]int64) error

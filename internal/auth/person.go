@@ -1,0 +1,128 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"portico/internal/access"
+	"portico/internal/errdefs"
+	"portico/internal/user"
+)
+
+// person is what is held in memory of somebody: all that a request needs to
+// know of its caller. It is immutable but for the time they were last seen;
+// any change of the person drops it and a new one is read.
+type person struct {
+	user    *user.User
+	groups  []string // sorted
+	stamp   string
+	revoked map[string]struct{} // jtis of tokens that were signed out
+	// keysByGroup tells that a group lets them use API keys.
+	keysByGroup bool
+
+	byToken, byHeader, bySystem *access.Principal
+
+	seen    touch
+	headers atomic.Pointer[string] // role and groups that a proxy last sent
+}
+
+// person gives somebody from memory or from the database. Who does not exist
+// is errdefs.NotFound.
+func (s *Service) person(ctx context.Context, id string) (*person, error) {
+	if p, ok := s.people.get(id); ok {
+		return p, nil
+	}
+	return s.people.load(ctx, id, func(ctx context.Context) (*person, error) { return s.readPerson(ctx, id) })
+}
+
+func (s *Service) readPerson(ctx context.Context, id string) (*person, error) {
+	u, err := s.users.UserByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	cred, err := s.store.Credential(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := s.users.GroupsOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	jtis, err := s.store.RevokedTokens(ctx, id, s.now().Unix())
+	if err != nil {
+		return nil, err
+	}
+	p := &person{user: u, stamp: cred.Stamp, groups: slices.Sorted(slices.Values(groups)), revoked: map[string]struct{}{}}
+	for _, jti := range jtis {
+		p.revoked[jti] = struct{}{}
+	}
+	if p.keysByGroup, err = s.groupsAllowKeys(ctx, groups); err != nil {
+		return nil, err
+	}
+	p.seen.id = id
+	p.byToken = s.principal(p, access.ByToken, nil)
+	p.byHeader = s.principal(p, access.ByHeader, nil)
+	p.bySystem = s.principal(p, access.BySystem, nil)
+	return p, nil
+}
+
+func (s *Service) groupsAllowKeys(ctx context.Context, ids []string) (bool, error) {
+	for _, id := range ids {
+		g, err := s.users.GroupByID(ctx, id)
+		if errdefs.Is(err, errdefs.NotFound) {
+			continue // deleted a moment ago
+		}
+		if err != nil {
+			return false, err
+		}
+		if allowsKeys([]byte(g.Permissions)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// principal makes what handlers see of a person. With a key, its scopes are
+// part of it.
+func (s *Service) principal(p *person, by access.Method, k *Key) *access.Principal {
+	who := &access.Principal{
+		UserID: p.user.ID, Email: p.user.Email, Name: p.user.Name, Role: p.user.Role,
+		Groups: p.groups, Method: by,
+	}
+	if k != nil {
+		who.KeyID, who.Models, who.Routes = k.ID, k.Models, k.Routes
+	}
+	who.SetID = s.setID(who)
+	return who
+}
+
+// setID names the set of models that a caller can see. Administrators who see
+// everything share one; anybody else may own things or have been granted some
+// by name, so their id is part of it, as are their groups.
+func (s *Service) setID(who *access.Principal) string {
+	var b strings.Builder
+	b.WriteString(string(who.Role))
+	if !who.IsAdmin() || !s.cfg.Policy.AdminSeesAll {
+		b.WriteString("\x00u" + who.UserID)
+		for _, g := range who.Groups {
+			b.WriteString("\x00g" + g)
+		}
+	}
+	for _, m := range slices.Sorted(slices.Values(who.Models)) {
+		b.WriteString("\x00m" + m)
+	}
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:12])
+}
+
+// see records that somebody was here.
+func (s *Service) see(p *person, now int64) { s.seenPeople.use(&p.seen, now) }
+
+// errGone is for credentials whose owner does not exist any more.
+func errGone() error {
+	return errdefs.New(errdefs.Unauthenticated, "The account behind this credential does not exist any more. Sign in again.")
+}

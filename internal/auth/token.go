@@ -1,0 +1,202 @@
+package auth
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"portico/internal/errdefs"
+	"portico/internal/setting"
+	"portico/internal/user"
+)
+
+const (
+	// minSecret is the fewest bytes that a signing secret may have.
+	minSecret = 32
+	// leeway is how far clocks of servers may differ.
+	leeway = time.Minute
+	// longestToken bounds what is parsed as a token.
+	longestToken = 8 << 10
+	// sessionType is the only claim "typ" that opens a door here.
+	sessionType = "session"
+	// defaultLife is how long a session lasts when the setting makes no sense.
+	defaultLife = 4 * 7 * 24 * time.Hour
+	// endless is how long a signed-out token without an end is remembered.
+	endless = 10 * 365 * 24 * time.Hour
+)
+
+// claims are the content of a session token.
+type claims struct {
+	ID           string `json:"id"`
+	Type         string `json:"typ"`
+	AuthMethod   string `json:"auth_method"`
+	AuthTime     int64  `json:"auth_time"`
+	SessionStamp string `json:"session_stamp"`
+	MFAVerified  bool   `json:"mfa_verified"`
+	jwt.RegisteredClaims
+}
+
+// How somebody signed in, for the claim auth_method.
+const (
+	withPassword = "password"
+	withHeader   = "trusted_header"
+	withNothing  = "system"
+)
+
+// signingKey derives the key of session tokens from the secret, so that the
+// secret can serve other purposes without one signature standing for another.
+func signingKey(secret []byte) ([]byte, error) {
+	return hkdf.Key(sha256.New, secret, nil, "portico session token 1", 32)
+}
+
+// mint makes a session token. expiresAt is 0 for one without an end.
+func (s *Service) mint(u *user.User, stamp, method string) (token string, expiresAt int64, err error) {
+	jti, err := s.newID()
+	if err != nil {
+		return "", 0, err
+	}
+	now := s.now()
+	c := claims{
+		ID: u.ID, Type: sessionType, AuthMethod: method, AuthTime: now.Unix(), SessionStamp: stamp,
+		RegisteredClaims: jwt.RegisteredClaims{ID: jti, IssuedAt: jwt.NewNumericDate(now)},
+	}
+	if life := s.sessionLife(); life > 0 {
+		end := now.Add(life)
+		c.ExpiresAt = jwt.NewNumericDate(end)
+		expiresAt = end.Unix()
+	}
+	token, err = jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(s.signing)
+	return token, expiresAt, err
+}
+
+// parseToken checks everything about a token that needs no look at the person.
+func (s *Service) parseToken(token string) (*claims, error) {
+	if len(token) > longestToken {
+		return nil, errors.New("token too long")
+	}
+	var c claims
+	_, err := s.parser().ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		// What names another key, or demands what is not understood, is refused.
+		for name := range t.Header {
+			if name != "alg" && name != "typ" {
+				return nil, errors.New("unknown header " + strconv.Quote(name))
+			}
+		}
+		return s.signing, nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Type != sessionType:
+		return nil, errors.New("not a session token")
+	case c.ID == "" || c.SessionStamp == "" || c.RegisteredClaims.ID == "":
+		return nil, errors.New("a claim is missing")
+	case len(c.Audience) > 0 || c.Issuer != "" || c.Subject != "":
+		return nil, errors.New("made for somebody else")
+	}
+	return &c, nil
+}
+
+func (s *Service) parser() *jwt.Parser {
+	return jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+		jwt.WithLeeway(leeway), jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(s.now))
+}
+
+// byToken finds the person of a session token.
+func (s *Service) byToken(r *http.Request, token string) (Identity, error) {
+	c, err := s.parseToken(token)
+	if err != nil {
+		if errors.Is(err, jwt.ErrTokenExpired) {
+			return Identity{}, errdefs.New(errdefs.Unauthenticated, "Your session has expired. Sign in again.").WithCause(err)
+		}
+		return Identity{}, errdefs.New(errdefs.Unauthenticated, "The token in this request is not valid. Sign in again.").WithCause(err)
+	}
+	p, err := s.person(r.Context(), c.ID)
+	if errdefs.Is(err, errdefs.NotFound) {
+		return Identity{}, errGone()
+	}
+	if err != nil {
+		return Identity{}, internal(err)
+	}
+	if _, out := p.revoked[c.RegisteredClaims.ID]; out || c.SessionStamp != p.stamp {
+		return Identity{}, errdefs.New(errdefs.Unauthenticated, "This session was ended. Sign in again.")
+	}
+	// A proxy that vouches for somebody else has a new person at the browser.
+	if email := s.trustedEmail(r); email != "" && email != p.user.Email {
+		return Identity{}, errdefs.New(errdefs.Unauthenticated, "This session belongs to somebody else than your proxy says you are. Sign in again.")
+	}
+	s.see(p, s.now().Unix())
+	id := Identity{Who: p.byToken, TokenID: c.RegisteredClaims.ID}
+	if c.ExpiresAt != nil {
+		id.TokenExpiry = c.ExpiresAt.Unix()
+	}
+	return id, nil
+}
+
+// sessionLife is how long a new session lasts; 0 is for ever.
+func (s *Service) sessionLife() time.Duration {
+	d, err := ParseLife(setting.Get(s.settings, setting.JWTExpiresIn))
+	if err != nil {
+		return defaultLife
+	}
+	return d
+}
+
+// ParseLife reads a length of time as JWT_EXPIRES_IN has it: pairs of a number
+// and one of ms, s, m, h, d, w, such as "4w" or "1d12h". "-1" and "0" are for
+// ever, which is 0.
+func ParseLife(text string) (time.Duration, error) {
+	text = strings.TrimSpace(text)
+	if text == "-1" || text == "0" {
+		return 0, nil
+	}
+	total, rest := 0.0, text
+	for rest != "" {
+		n := strings.IndexFunc(rest, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
+		if n <= 0 {
+			return 0, errLife(text)
+		}
+		value, err := strconv.ParseFloat(rest[:n], 64)
+		if err != nil {
+			return 0, errLife(text)
+		}
+		u, ok := unitOf(rest[n:])
+		if !ok {
+			return 0, errLife(text)
+		}
+		total += value * float64(u.length)
+		rest = rest[n+len(u.name):]
+	}
+	if total < float64(time.Second) || total > float64(100*365*24*time.Hour) {
+		return 0, errLife(text)
+	}
+	return time.Duration(total), nil
+}
+
+type unit struct {
+	name   string
+	length time.Duration
+}
+
+func unitOf(text string) (unit, bool) {
+	for _, u := range [...]unit{
+		{"ms", time.Millisecond}, {"s", time.Second}, {"m", time.Minute},
+		{"h", time.Hour}, {"d", 24 * time.Hour}, {"w", 7 * 24 * time.Hour},
+	} {
+		if strings.HasPrefix(text, u.name) {
+			return u, true
+		}
+	}
+	return unit{}, false
+}
+
+func errLife(text string) error {
+	return errdefs.Newf(errdefs.Invalid, "%.32q is no length of time. Write for example 4w, 1d12h or 30m; -1 is for ever.", text)
+}
