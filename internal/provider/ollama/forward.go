@@ -1,0 +1,212 @@
+package ollama
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"portico/internal/hop"
+	"portico/internal/provider"
+	"portico/internal/rawjson"
+)
+
+// patient are the limits of work that an Ollama does for an administrator:
+// fetching, checking and writing models of many gigabytes.
+var patient = hop.Timeouts{FirstByte: time.Hour, Idle: time.Hour, Total: 24 * time.Hour}
+
+// Forward passes on a call in a shape that Ollama itself knows, and its answer
+// as it came. A streamed answer comes as whole lines (or whole events), any
+// other as a body. An answer outside 2xx is an error.
+func (c *Client) Forward(ctx context.Context, method, path string, body []byte, who provider.Caller) (*provider.Reply, error) {
+	call := c.request(method, path, body, who)
+	if manages(path) {
+		call.Timeouts = patient
+	}
+	resp, err := c.do(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	return c.reply(resp, path)
+}
+
+// Upload is Forward for a body that is too large to be held: length is in
+// bytes, negative when unknown.
+func (c *Client) Upload(ctx context.Context, path string, body io.Reader, length int64) (*provider.Reply, error) {
+	call := c.request("POST", path, nil, provider.Caller{})
+	call.BodyReader, call.BodyLength, call.Timeouts = body, length, patient
+	call.ContentType = "application/octet-stream"
+	resp, err := c.do(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	return c.reply(resp, path)
+}
+
+// manages reports whether a path is for managing models, and may take long.
+func manages(path string) bool {
+	switch path {
+	case "/api/pull", "/api/push", "/api/create":
+		return true
+	}
+	return strings.HasPrefix(path, "/api/blobs/")
+}
+
+func (c *Client) reply(resp *hop.Response, path string) (*provider.Reply, error) {
+	kind := resp.ContentType
+	r := &provider.Reply{Status: resp.Status, ContentType: kind}
+	switch {
+	case strings.HasPrefix(kind, "application/x-ndjson"):
+		answers := path == "/api/chat" || path == "/api/generate"
+		r.Stream = &lines{client: c, resp: resp, end: lineEnd, answers: answers}
+		return r, nil
+	case strings.HasPrefix(kind, "text/event-stream"):
+		r.Stream = &lines{client: c, resp: resp, end: eventEnd}
+		return r, nil
+	}
+	defer resp.Close()
+	body, err := resp.ReadAll(nil, c.opt.MaxBody)
+	if err != nil {
+		return nil, provider.CallFailed(err)
+	}
+	r.Body = body
+	if len(body) > 0 && kind == "" {
+		r.ContentType = "application/json"
+	}
+	r.Usage = usageOf(body)
+	return r, nil
+}
+
+// usageOf reads the tokens of an answer or of its last line.
+func usageOf(raw []byte) provider.Usage {
+	doc := rawjson.Get()
+	defer rawjson.Put(doc)
+	if doc.Parse(raw, rawjson.Limits{}) != nil {
+		return provider.Usage{}
+	}
+	prompt, _ := doc.Int("prompt_eval_count")
+	output, _ := doc.Int("eval_count")
+	return provider.Usage{Prompt: prompt, Completion: output}
+}
+
+// lines is a streamed answer that is passed on as it is, cut only where a
+// line or an event ends, so that a failure can be told in a line of its own.
+type lines struct {
+	client *Client
+	resp   *hop.Response
+	end    func([]byte) int // length of the whole lines or events
+	// answers are those of /api/chat and /api/generate, whose last line says
+	// "done":true.
+	answers bool
+	done    bool
+	part    []byte // what was given last from here, and the beginning of a line whose end has not come
+	given   int    // how much of part was given
+	usage   provider.Usage
+	err     error
+}
+
+func lineEnd(b []byte) int { return bytes.LastIndexByte(b, '\n') + 1 }
+
+// eventEnd is behind the last blank line.
+func eventEnd(b []byte) int {
+	end := 0
+	if i := bytes.LastIndex(b, []byte("\n\n")); i >= 0 {
+		end = i + 2
+	}
+	if i := bytes.LastIndex(b, []byte("\n\r\n")); i >= 0 {
+		end = max(end, i+3)
+	}
+	return end
+}
+
+// Next gives the next whole lines.
+func (s *lines) Next() ([]byte, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	var block []byte
+	for len(block) == 0 {
+		data, err := s.resp.Next()
+		block = s.cut(data)
+		if err == nil && len(s.part)-s.given > s.client.opt.MaxLine {
+			err = tooLong()
+		}
+		if err != nil {
+			return s.finish(block, err)
+		}
+	}
+	s.look(block)
+	return block, nil
+}
+
+// cut gives the whole lines of what has come, and keeps the rest.
+func (s *lines) cut(data []byte) []byte {
+	if s.given > 0 {
+		s.part = append(s.part[:0], s.part[s.given:]...)
+		s.given = 0
+	}
+	if len(s.part) == 0 {
+		n := s.end(data)
+		s.part = append(s.part, data[n:]...)
+		return data[:n]
+	}
+	from := max(0, len(s.part)-3) // an end may have begun there
+	s.part = append(s.part, data...)
+	if n := s.end(s.part[from:]); n > 0 {
+		s.given = from + n
+	}
+	return s.part[:s.given]
+}
+
+// finish gives what is left at the end of the upstream's answer. Half a line
+// of an answer that broke off is not passed on.
+func (s *lines) finish(block []byte, err error) ([]byte, error) {
+	if errors.Is(err, io.EOF) {
+		block = slices.Concat(block, s.part[s.given:])
+		s.look(block)
+		s.err = io.EOF
+		if s.answers && !s.done {
+			s.err = cutShort(nil)
+		}
+	} else {
+		s.err = provider.CallFailed(err)
+	}
+	if len(block) == 0 {
+		return nil, s.err
+	}
+	return block, nil
+}
+
+// look finds out whether the last line of a block ends the answer. The text of
+// an answer cannot be mistaken: quotes within it are escaped.
+func (s *lines) look(block []byte) {
+	if !s.answers {
+		return
+	}
+	last := bytes.TrimSpace(block)
+	last = last[bytes.LastIndexByte(last, '\n')+1:]
+	switch {
+	case bytes.Contains(last, []byte(`"done":true`)):
+		s.done = true
+		s.usage = usageOf(last)
+	case bytes.Contains(last, []byte(`"error":`)):
+		s.done = true
+	}
+}
+
+// Wait blocks until Next would make progress.
+func (s *lines) Wait() error {
+	if s.err != nil {
+		return nil
+	}
+	return s.resp.Wait()
+}
+
+// Usage is what the last line told.
+func (s *lines) Usage() provider.Usage { return s.usage }
+
+// Close releases the upstream.
+func (s *lines) Close() error { return s.resp.Close() }
