@@ -1,0 +1,168 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ErrClientGone says that the client left, or did not read for too long.
+var ErrClientGone = fmt.Errorf("relay: the client is gone: %w", context.Canceled)
+
+const (
+	defaultWriteTimeout = 30 * time.Second
+	defaultParkAfter    = time.Second
+	// deadlineSlack is the part of WriteTimeout by which the deadline of a
+	// write may be short, so that not every block moves a timer.
+	deadlineSlack = 16
+)
+
+// Send carries src to the client; see the package's documentation.
+func Send(w http.ResponseWriter, r *http.Request, head Head, src Source, opt Options) error {
+	s := stream{src: src, opt: opt, events: strings.HasPrefix(head.ContentType, "text/event-stream")}
+	if s.opt.WriteTimeout <= 0 {
+		s.opt.WriteTimeout = defaultWriteTimeout
+	}
+	if s.opt.ParkAfter == 0 {
+		s.opt.ParkAfter = defaultParkAfter
+	}
+	s.waiter, _ = src.(Waiter)
+	s.patient, _ = src.(PatientWaiter)
+	return s.serve(w, r, head)
+}
+
+// stream is one answer on its way.
+type stream struct {
+	src     Source
+	waiter  Waiter
+	patient PatientWaiter
+	opt     Options
+	events  bool
+}
+
+// serve carries the stream within its handler, until it ends or is parked.
+func (s *stream) serve(w http.ResponseWriter, r *http.Request, head Head) error {
+	out := responder{w: w, rc: http.NewResponseController(w), timeout: s.opt.WriteTimeout}
+	parking := s.parking(r)
+	started := time.Now()
+	parkAt := started.Add(s.opt.ParkAfter)
+	for sent := false; ; {
+		ready := true
+		if parking != nil && s.patient != nil {
+			var err error
+			if ready, err = s.patient.WaitUntil(parkAt); err != nil {
+				ready = true // Next says it better
+			}
+		}
+		var block []byte
+		var err error
+		if ready {
+			block, err = s.src.Next()
+		}
+		if !sent && err != nil && err != io.EOF {
+			s.close(s.cause(err))
+			return err
+		}
+		if !sent {
+			writeHead(w, head, s.events)
+			sent = true
+		}
+		if len(block) > 0 || !ready {
+			if werr := out.send(block); werr != nil {
+				s.close(ErrClientGone)
+				return nil
+			}
+		}
+		switch {
+		case err == io.EOF:
+			s.close(nil)
+			return nil
+		case err != nil:
+			if err = s.cause(err); err != ErrClientGone {
+				out.send(s.last(err))
+			}
+			s.close(err)
+			return nil
+		case parking != nil && !time.Now().Before(parkAt):
+			if s.park(&out, r, parking) {
+				return nil
+			}
+			parking = nil
+		}
+	}
+}
+
+// writeHead fills in the answer's head.
+func writeHead(w http.ResponseWriter, head Head, events bool) {
+	h := w.Header()
+	for _, line := range head.Header {
+		h.Set(line[0], line[1])
+	}
+	if head.ContentType != "" {
+		h["Content-Type"] = []string{head.ContentType}
+	}
+	if events {
+		h["Cache-Control"] = []string{"no-cache"}
+		h["X-Accel-Buffering"] = []string{"no"}
+	}
+	if head.Status == 0 {
+		head.Status = http.StatusOK
+	}
+	w.WriteHeader(head.Status)
+}
+
+// cause is ErrClientGone if that is why the source failed.
+func (s *stream) cause(err error) error {
+	if s.opt.Life != nil && context.Cause(s.opt.Life) == ErrClientGone {
+		return ErrClientGone
+	}
+	return err
+}
+
+// last gives the final bytes of a stream that broke off.
+func (s *stream) last(err error) []byte {
+	var b []byte
+	if s.opt.Error != nil {
+		b = s.opt.Error(err)
+	}
+	if s.events {
+		b = append(b[:len(b):len(b)], "data: [DONE]\n\n"...)
+	}
+	return b
+}
+
+// close ends the upstream's side, once.
+func (s *stream) close(err error) {
+	if life := s.opt.Life; life != nil && errors.Is(err, ErrClientGone) {
+		life.end(ErrClientGone)
+	}
+	s.src.Close()
+	if s.opt.Done != nil {
+		s.opt.Done(err)
+	}
+}
+
+// responder writes to a client that net/http still holds.
+type responder struct {
+	w       http.ResponseWriter
+	rc      *http.ResponseController
+	timeout time.Duration
+	by      time.Time
+}
+
+func (o *responder) send(block []byte) error {
+	if now := time.Now(); o.by.Sub(now) < o.timeout-o.timeout/deadlineSlack {
+		o.by = now.Add(o.timeout)
+		if err := o.rc.SetWriteDeadline(o.by); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+	}
+	if _, err := o.w.Write(block); err != nil {
+		return err
+	}
+	return o.rc.Flush()
+}
