@@ -43,6 +43,9 @@ type Error struct {
 	// Detail is one or two plain sentences: what happened, whose fault it is,
 	// what to do. It holds no secret, no path, no foreign error text.
 	Detail string
+	// Code is a stable word for programs where the kind says too little, such
+	// as "upstream_eof"; usually empty. Only OpenAI's dialect has a place for it.
+	Code string
 	// Fields lists the faults of an Unprocessable request.
 	Fields []Field
 	// RetryAfter is sent as Retry-After, in whole seconds, when positive.

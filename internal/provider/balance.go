@@ -34,15 +34,14 @@ func (b *Backend) Begin() (done func(err error)) {
 func (b *Backend) finish(err error) {
 	b.Busy.Add(-1)
 	switch {
-	case err == nil:
-		if b.failures.Load() != 0 {
-			b.failures.Store(0)
-			b.downUntil.Store(0)
-		}
+	case isCanceled(err): // says nothing
 	case isOutage(err):
 		n := min(b.failures.Add(1)-1, 5) // 2^5 s is above the most
 		rest := min(restFirst<<max(n, 0), restMost)
 		b.downUntil.Store(b.now().Add(rest).UnixNano())
+	case b.failures.Load() != 0:
+		b.failures.Store(0)
+		b.downUntil.Store(0)
 	}
 }
 
@@ -51,7 +50,7 @@ func (b *Backend) finish(err error) {
 func isOutage(err error) bool {
 	var h *hop.Error
 	if errors.As(err, &h) {
-		return h.Phase != hop.Body || h.Timeout
+		return h.Phase < hop.Body || h.Timeout
 	}
 	var e *errdefs.Error
 	if !errors.As(err, &e) {

@@ -138,3 +138,13 @@ func retryAfter(header string) (time.Duration, string) {
 	}
 	return wait, header
 }
+
+// ReadAnswer takes a refusal off the wire: at most MaxError of its body.
+func ReadAnswer(resp *hop.Response) Answer {
+	a := Answer{Status: resp.Status, ContentType: resp.ContentType, RetryAfter: resp.Header("Retry-After")}
+	body, err := resp.ReadAll(make([]byte, 0, 1024), MaxError)
+	if err == nil {
+		a.Body = body
+	}
+	return a
+}

@@ -52,6 +52,9 @@ type Doc struct {
 	// here; since another reader may take the first, such a body must not be
 	// forwarded as it is but written anew by Append.
 	Duplicate bool
+	// Longest is how many elements the longest array in the body has, at
+	// whatever depth: who limits arrays need look only when it is high.
+	Longest int
 
 	keys []byte // what keys with escapes unescape to
 }
@@ -69,7 +72,7 @@ type Member struct {
 // Parse checks b and finds its members. It fails with *SyntaxError, ErrDepth,
 // ErrKeys or ErrNotObject.
 func (d *Doc) Parse(b []byte, lim Limits) error {
-	d.reset()
+	d.Reset()
 	s := newScanner(b, lim)
 	s.space()
 	if s.peek() != '{' {
@@ -83,7 +86,7 @@ func (d *Doc) Parse(b []byte, lim Limits) error {
 	}
 	d.Raw = b
 	if err := d.members(&s); err != nil {
-		d.reset()
+		d.Reset()
 		return err
 	}
 	return nil
@@ -114,6 +117,7 @@ func (d *Doc) members(s *scanner) error {
 	if err := s.end(); err != nil {
 		return err
 	}
+	d.Longest = s.longest
 	d.shadow()
 	return nil
 }
@@ -159,8 +163,9 @@ func (d *Doc) shadowMany() {
 	}
 }
 
-func (d *Doc) reset() {
-	d.Raw, d.Duplicate = nil, false
+// Reset forgets the body, and keeps the room for the next one.
+func (d *Doc) Reset() {
+	d.Raw, d.Duplicate, d.Longest = nil, false, 0
 	clear(d.Members)
 	d.Members, d.keys = d.Members[:0], d.keys[:0]
 }
@@ -260,6 +265,6 @@ func Put(d *Doc) {
 	if cap(d.Members) > 256 || cap(d.keys) > 4096 {
 		return
 	}
-	d.reset()
+	d.Reset()
 	pool.Put(d)
 }

@@ -109,6 +109,9 @@ func TestGet(t *testing.T) {
 	if d.Duplicate {
 		t.Error("no key came twice")
 	}
+	if d.Parse([]byte(`{"a":[[1,2,3],4],"b":[]}`), Limits{}) != nil || d.Longest != 3 {
+		t.Errorf("the longest array has 3 elements, not %d", d.Longest)
+	}
 }
 
 func TestDuplicate(t *testing.T) {

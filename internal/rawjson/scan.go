@@ -10,12 +10,13 @@ import (
 // behind what they read and behind the white space that follows it only where
 // they say so.
 type scanner struct {
-	b      []byte
-	i      int
-	depth  int // levels left
-	keys   int // keys left
-	keyEnd int // end of the key that was read last, its quote included
-	err    error
+	b       []byte
+	i       int
+	depth   int // levels left
+	keys    int // keys left
+	keyEnd  int // end of the key that was read last, its quote included
+	longest int // elements of the longest array
+	err     error
 }
 
 func newScanner(b []byte, lim Limits) scanner {
@@ -171,11 +172,13 @@ func (s *scanner) array() error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	for first := true; s.more(']', first); first = false {
+	n := 0
+	for ; s.more(']', n == 0); n++ {
 		if err := s.value(); err != nil {
 			return err
 		}
 	}
+	s.longest = max(s.longest, n)
 	s.leave()
 	return s.err
 }

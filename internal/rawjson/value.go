@@ -231,3 +231,14 @@ func Float(raw []byte) (float64, bool) {
 	f, err := strconv.ParseFloat(string(raw), 64)
 	return f, err == nil
 }
+
+// Valid reports whether raw is one JSON value, alone, within the usual limits.
+func Valid(raw []byte) bool {
+	s := newScanner(raw, Limits{})
+	s.space()
+	return s.value() == nil && s.end() == nil
+}
+
+// Offset is where in raw a value begins that Each, Elements, Lookup or Get
+// found within it.
+func Offset(raw, value []byte) int { return cap(raw) - cap(value) }
