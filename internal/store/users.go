@@ -16,7 +16,7 @@ import (
 const (
 	userColumns = `id, email, name, role, profile_image_url, timezone, settings, info, last_active_at, created_at, updated_at`
 
-	anyUser    query = `SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1) AS some`
+	anyUser    query = `SELECT CASE WHEN EXISTS (SELECT 1 FROM users) THEN 1 ELSE 0 END`
 	insertUser query = `INSERT INTO users (` + userColumns + `, search) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 
 	userByID    query = `SELECT ` + userColumns + ` FROM users WHERE id = $1`

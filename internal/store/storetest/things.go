@@ -1,0 +1,200 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"portico/internal/access"
+	"portico/internal/errdefs"
+	"portico/internal/event"
+	"portico/internal/model"
+	"portico/internal/store"
+	"portico/internal/user"
+)
+
+func testGrants(t *testing.T, f *Fixture) {
+	db, ctx := f.DB, t.Context()
+	grant := func(id, kind, principal, permission string) access.Grant {
+		return access.Grant{ID: id, ResourceType: access.Model, ResourceID: "m/1:x", PrincipalType: kind, PrincipalID: principal, Permission: permission, CreatedAt: 4}
+	}
+	want := []access.Grant{grant("1", "group", "g", "write"), grant("2", "user", "*", "read"), grant("3", "user", "a", "read")}
+	given := []access.Grant{want[2], want[0], want[1], grant("4", "user", "a", "read")} // the last says what the first does
+	must(t, db.SetGrants(ctx, access.Model, "m/1:x", given))
+	f.told(t, event.Event{Topic: event.Grant, ID: "model/m/1:x"})
+	got, err := db.GrantsOf(ctx, access.Model, "m/1:x")
+	must(t, err)
+	equal(t, got, want)
+	got, err = db.GrantsOf(ctx, access.Chat, "m/1:x")
+	must(t, err)
+	equal(t, len(got), 0)
+
+	// Id and time are made, and the thing is that of the call.
+	must(t, db.SetGrants(ctx, access.Model, "n", []access.Grant{{ResourceType: access.Chat, ResourceID: "other", PrincipalType: "anyone", PrincipalID: "*", Permission: "read"}}))
+	f.told(t, event.Event{Topic: event.Grant, ID: "model/n"})
+	all, err := db.AllGrants(ctx, access.Model)
+	must(t, err)
+	equal(t, all["m/1:x"], want)
+	if n := all["n"]; len(all) != 2 || len(n) != 1 || n[0].ID == "" || n[0].CreatedAt == 0 || n[0].ResourceType != access.Model || n[0].ResourceID != "n" {
+		t.Errorf("got %+v", all)
+	}
+	must(t, db.SetGrants(ctx, access.Model, "m/1:x", want[:1]))
+	must(t, db.SetGrants(ctx, access.Model, "n", nil))
+	all, err = db.AllGrants(ctx, access.Model)
+	must(t, err)
+	equal(t, all, map[string][]access.Grant{"m/1:x": want[:1]})
+}
+
+func testManyGrants(t *testing.T, f *Fixture) {
+	AddGrants(t, f.DB, 10_000)
+	all, err := f.DB.AllGrants(t.Context(), access.Model)
+	must(t, err)
+	n := 0
+	for id, grants := range all {
+		n += len(grants)
+		for _, g := range grants {
+			if g.ResourceID != id {
+				t.Fatalf("%+v is below %s", g, id)
+			}
+		}
+	}
+	equal(t, []int{len(all), n}, []int{1000, 10_000})
+}
+
+// AddGrants grants n rights on models, ten on each.
+func AddGrants(t testing.TB, db *store.DB, n int) {
+	t.Helper()
+	err := db.Tx(t.Context(), func(ctx context.Context) error {
+		for m := range n / 10 {
+			var grants []access.Grant
+			for u := range 10 {
+				grants = append(grants, access.Grant{PrincipalType: "user", PrincipalID: fmt.Sprintf("u%d", u), Permission: "read"})
+			}
+			if err := db.SetGrants(ctx, access.Model, fmt.Sprintf("model-%d", m), grants); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func testModels(t *testing.T, f *Fixture) {
+	db, ctx := f.DB, t.Context()
+	m := &model.Row{ID: "my/model:1", UserID: "a", BaseModelID: "llama3:latest", Name: "Mein Möbel 🪑",
+		Params: json.RawMessage(`{"system":"ü\u0000","n":1.50}`), Meta: json.RawMessage(`{"a":[1, 2]}`),
+		IsActive: true, VersionID: "v", UpdatedAt: 3, CreatedAt: 2}
+	overlay := &model.Row{ID: "base", Name: "b", CreatedAt: 1}
+	must(t, db.CreateModel(ctx, m, []access.Grant{{PrincipalType: "user", PrincipalID: "*", Permission: "read"}}))
+	f.told(t, event.Event{Topic: event.Model, ID: m.ID}, event.Event{Topic: event.Grant, ID: "model/" + m.ID})
+	must(t, db.CreateModel(ctx, overlay, nil))
+	f.told(t, event.Event{Topic: event.Model, ID: "base"})
+	overlay.Params, overlay.Meta = json.RawMessage(`{}`), json.RawMessage(`{}`) // absent is an empty object
+	all, err := db.Models(ctx)
+	must(t, err)
+	equal(t, all, []*model.Row{overlay, m})
+	fails(t, db.CreateModel(ctx, m, nil), errdefs.Conflict)
+
+	m.IsActive, m.BaseModelID, m.Params, m.UserID, m.VersionID, m.UpdatedAt = false, "", json.RawMessage(`{}`), "b", "w", 9
+	must(t, db.UpdateModel(ctx, m))
+	f.told(t, event.Event{Topic: event.Model, ID: m.ID})
+	got, err := db.ModelByID(ctx, m.ID)
+	must(t, err)
+	equal(t, got, m)
+	must(t, db.DeleteModel(ctx, m.ID))
+	f.told(t, event.Event{Topic: event.Model, ID: m.ID}, event.Event{Topic: event.Grant, ID: "model/" + m.ID})
+	grants, err := db.AllGrants(ctx, access.Model)
+	must(t, err)
+	equal(t, len(grants), 0)
+	_, err = db.ModelByID(ctx, m.ID)
+	fails(t, err, errdefs.NotFound)
+	fails(t, db.UpdateModel(ctx, m), errdefs.NotFound)
+	fails(t, db.DeleteModel(ctx, m.ID), errdefs.NotFound)
+	f.told(t)
+}
+
+func testChats(t *testing.T, f *Fixture) {
+	db, ctx := f.DB, t.Context()
+	addPerson(t, f, "a", user.Admin)
+	c := &store.ChatRow{ID: "c", UserID: "a", Title: "Tïtel", Chat: json.RawMessage(`{"messages":["\u0000",{"x":null}]}`),
+		Meta: json.RawMessage(`{"tags":[]}`), FolderID: "f", ShareID: "s", Archived: true, Pinned: true, CreatedAt: 1, UpdatedAt: 2}
+	must(t, db.CreateChat(ctx, c))
+	f.told(t, event.Event{Topic: event.Chat, ID: "c"})
+	got, err := db.ChatByID(ctx, "c")
+	must(t, err)
+	equal(t, got, c)
+	fails(t, db.CreateChat(ctx, c), errdefs.Conflict)
+	fails(t, db.CreateChat(ctx, &store.ChatRow{ID: "d", UserID: "a", ShareID: "s"}), errdefs.Conflict)
+	fails(t, db.CreateChat(ctx, &store.ChatRow{ID: "d", UserID: "nobody"}), errdefs.NotFound)
+	f.told(t)
+	// Any number of chats is not shared.
+	must(t, db.CreateChat(ctx, &store.ChatRow{ID: "d", UserID: "a"}))
+	c.Title, c.FolderID, c.ShareID, c.Archived, c.Pinned, c.UpdatedAt = "", "", "", false, false, 9
+	must(t, db.UpdateChat(ctx, c))
+	got, err = db.ChatByID(ctx, "c")
+	must(t, err)
+	equal(t, got, c)
+	must(t, db.SetGrants(ctx, access.Chat, "c", []access.Grant{{PrincipalType: "user", PrincipalID: "a", Permission: "read"}}))
+	f.events = nil
+	must(t, db.DeleteChat(ctx, "c"))
+	f.told(t, event.Event{Topic: event.Chat, ID: "c"}, event.Event{Topic: event.Grant, ID: "chat/c"})
+	_, err = db.ChatByID(ctx, "c")
+	fails(t, err, errdefs.NotFound)
+	fails(t, db.UpdateChat(ctx, c), errdefs.NotFound)
+	fails(t, db.DeleteChat(ctx, "c"), errdefs.NotFound)
+}
+
+func testChatPages(t *testing.T, f *Fixture) {
+	db := f.DB
+	addPerson(t, f, "a", user.Admin)
+	addPerson(t, f, "b", user.Member)
+	const all = 1000
+	must(t, db.Tx(t.Context(), func(ctx context.Context) error {
+		for i := range all {
+			for _, owner := range []string{"a", "b"} {
+				if err := db.CreateChat(ctx, &store.ChatRow{ID: fmt.Sprintf("%s%04d", owner, i), UserID: owner, Archived: i%2 == 1, UpdatedAt: int64(i / 4)}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
+	var got []string
+	for offset := 0; ; offset += 60 {
+		page, err := db.ChatsOf(t.Context(), "a", false, offset, 60)
+		must(t, err)
+		for _, c := range page {
+			got = append(got, c.ID)
+		}
+		if len(page) < 60 {
+			break
+		}
+	}
+	var want []string
+	for i := all - 2; i >= 0; i -= 2 {
+		want = append(want, fmt.Sprintf("a%04d", i))
+	}
+	equal(t, got, want)
+}
+
+func testSettings(t *testing.T, f *Fixture) {
+	db, ctx := f.DB, t.Context()
+	must(t, db.SetSettings(ctx, map[string][]byte{"ui.a": []byte(`"ü"`), "ui.b": []byte(`true`), "c": []byte(`{"x": [1,  2]}`)}))
+	f.told(t, event.Event{Topic: event.Setting, ID: "ui.a"}, event.Event{Topic: event.Setting, ID: "ui.b"}, event.Event{Topic: event.Setting, ID: "c"})
+	must(t, db.SetSettings(ctx, map[string][]byte{"ui.b": []byte(`false`), "d": []byte(`null`)}))
+	f.events = nil
+	must(t, db.DeleteSettings(ctx, "ui.a", "absent"))
+	f.told(t, event.Event{Topic: event.Setting, ID: "ui.a"}, event.Event{Topic: event.Setting, ID: "absent"})
+	got, err := db.Settings(ctx)
+	must(t, err)
+	equal(t, got, map[string][]byte{"ui.b": []byte(`false`), "c": []byte(`{"x": [1,  2]}`), "d": []byte(`null`)})
+	// All or nothing.
+	fails(t, db.SetSettings(ctx, map[string][]byte{"a": []byte(`1`), "z\x00": []byte(`1`)}), errdefs.Invalid)
+	f.told(t)
+	again, err := db.Settings(ctx)
+	must(t, err)
+	equal(t, again, got)
+}
