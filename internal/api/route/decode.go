@@ -49,7 +49,7 @@ func NoBody[Out any](fn func(ctx context.Context, c *Call) (Out, error)) Handler
 // ambient credential the body must say that it is JSON, because a form of
 // another site cannot.
 func ReadBody(r *http.Request, c *Call) ([]byte, error) {
-	if c.Ambient && !saysJSON(r) {
+	if c.Ambient && !SaysJSON(r) {
 		return nil, errdefs.New(errdefs.Invalid, "With a cookie, the body must be sent as Content-Type: application/json.").
 			WithStatus(http.StatusUnsupportedMediaType)
 	}
@@ -81,7 +81,10 @@ func TooLarge(limit int64) error {
 	return errdefs.Newf(errdefs.TooLarge, "The body is larger than the %s that this route takes.", size(limit))
 }
 
-func saysJSON(r *http.Request) bool {
+// SaysJSON reports whether the Content-Type is JSON, which only a program or a
+// page of ours can send.
+// SaysJSON reports whether the body is declared to be JSON.
+func SaysJSON(r *http.Request) bool {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return media == "application/json" || strings.HasSuffix(media, "+json")
 }
