@@ -13,6 +13,7 @@ import (
 	"portico/internal/access"
 	"portico/internal/api/route"
 	"portico/internal/auth"
+	"portico/internal/chat"
 	"portico/internal/model"
 	"portico/internal/setting"
 	"portico/internal/user"
@@ -24,8 +25,10 @@ type API struct {
 	Auth      *auth.Service
 	Users     user.Store
 	Settings  *setting.Settings
+	Models    *model.Registry
 	ModelRows model.Store
 	Grants    access.Store
+	Chat      *chat.Service
 
 	Config Config
 	Log    *slog.Logger     // nil discards
@@ -47,6 +50,9 @@ func (a *API) Routes() []route.Route {
 	var t []route.Route
 	for _, rows := range [][]route.Route{
 		a.serviceRoutes(),
+		a.completionRoutes(),
+		a.embeddingRoutes(),
+		a.appConfigRoutes(),
 	} {
 		t = append(t, rows...)
 	}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -22,7 +21,6 @@ const (
 // many busy ones, any one is forgotten.
 type crowd struct {
 	rate, burst float64 // rate 0 is no limit
-	address     func(*http.Request) netip.Addr
 
 	mu      sync.Mutex
 	buckets map[netip.Addr]bucket
@@ -34,31 +32,22 @@ type bucket struct {
 }
 
 func newCrowd(cfg Config) *crowd {
-	c := &crowd{rate: defaultRate, burst: defaultBurst, address: cfg.ClientAddr, buckets: map[netip.Addr]bucket{}}
+	c := &crowd{rate: defaultRate, burst: defaultBurst, buckets: map[netip.Addr]bucket{}}
 	if cfg.AnonymousRate != 0 {
 		c.rate = max(cfg.AnonymousRate, 0)
 	}
 	if cfg.AnonymousBurst > 0 {
 		c.burst = float64(cfg.AnonymousBurst)
 	}
-	if c.address == nil {
-		c.address = remoteAddr
-	}
 	return c
 }
 
-// remoteAddr is the other end of the connection.
-func remoteAddr(r *http.Request) netip.Addr {
-	ap, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return ap.Addr()
-}
-
 // admit takes a token of the caller's bucket, or says how long to wait.
-func (c *crowd) admit(r *http.Request, now time.Time) error {
+func (c *crowd) admit(from netip.Addr, now time.Time) error {
 	if c.rate <= 0 {
 		return nil
 	}
-	addr := network(c.address(r))
+	addr := network(from)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b, known := c.buckets[addr]

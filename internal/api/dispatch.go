@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -15,10 +16,15 @@ import (
 	"portico/internal/errdefs"
 )
 
-// authenticator proves who sent a request: Who is nil without a credential,
-// and a bad one is an error.
+// authenticator is what the edge needs of *auth.Service.
 type authenticator interface {
+	// Authenticate proves who sent a request: Who is nil without a credential,
+	// and a bad one is an error.
 	Authenticate(r *http.Request) (auth.Identity, error)
+	// ClearCookie takes the session cookie from the browser.
+	ClearCookie(w http.ResponseWriter)
+	// Address is where a request came from, as trusted proxies tell it.
+	Address(r *http.Request) netip.Addr
 }
 
 // edge is the handler of the whole server. Every request passes the same
@@ -38,13 +44,13 @@ type edge struct {
 	pool    sync.Pool
 }
 
-func newEdge(rows []route.Route, auth authenticator, cfg Config) (*edge, error) {
+func newEdge(rows []route.Route, who authenticator, cfg Config) (*edge, error) {
 	table, err := route.NewTable(rows)
 	if err != nil {
 		return nil, err
 	}
 	e := &edge{
-		table: table, auth: auth, dev: cfg.Dev,
+		table: table, auth: who, dev: cfg.Dev,
 		cors: newCORS(cfg.CORSOrigins), origin: http.NewCrossOriginProtection(),
 		crowd: newCrowd(cfg), ids: newRequestIDs(),
 		now: time.Now, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -115,7 +121,7 @@ func (e *edge) admit(c *route.Call, r *http.Request) error {
 	}
 	if row.Who == route.Public {
 		if err != nil || id.Who == nil {
-			return e.crowd.admit(r, e.now())
+			return e.crowd.admit(e.auth.Address(r), e.now())
 		}
 	} else if err != nil {
 		return err
@@ -126,8 +132,10 @@ func (e *edge) admit(c *route.Call, r *http.Request) error {
 	if id.Who == nil {
 		return nil
 	}
-	c.Who, c.TokenID, c.TokenExpiry, c.Ambient = id.Who, id.TokenID, id.TokenExpiry, id.Ambient
-	if c.Ambient {
+	c.Who, c.TokenID, c.TokenExpiry = id.Who, id.TokenID, id.TokenExpiry
+	// Where nobody signs in at all, curl may send JSON without saying so.
+	c.Ambient = id.Ambient && id.Who.Method != access.BySystem
+	if id.Ambient {
 		if err := e.origin.Check(r); err != nil {
 			return errdefs.New(errdefs.Forbidden, "A page of another site may not do this with your session.").WithCause(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,8 @@ type stub struct {
 }
 
 func (s stub) Authenticate(*http.Request) (auth.Identity, error) { return s.id, s.err }
+func (stub) ClearCookie(w http.ResponseWriter)                   { w.Header().Add("Set-Cookie", "token=") }
+func (stub) Address(r *http.Request) netip.Addr                  { return netip.MustParseAddrPort(r.RemoteAddr).Addr() }
 
 func as(role user.Role, method access.Method) stub {
 	return stub{id: auth.Identity{Who: &access.Principal{UserID: "u", Role: role, Method: method}}}
@@ -123,6 +126,17 @@ func TestMissingCredentialSaysWhatToAdd(t *testing.T) {
 	}
 }
 
+func TestBadCookieIsForgotten(t *testing.T) {
+	t.Parallel()
+	bad := stub{err: errdefs.New(errdefs.Unauthenticated, "expired")}
+	for cookie, want := range map[string]string{"token=x": "token=", "other=x": ""} {
+		w := ask(testEdge(t, bad, door(route.Verified, say("{}"))), "POST", "/api/x", "", "Cookie", cookie)
+		if w.Code != 401 || w.Header().Get("Set-Cookie") != want {
+			t.Errorf("%s: %d %v", cookie, w.Code, w.Header())
+		}
+	}
+}
+
 func TestBlindRouteAsksNobody(t *testing.T) {
 	t.Parallel()
 	row := door(route.Public, say("{}"))
@@ -136,9 +150,12 @@ func TestBlindRouteAsksNobody(t *testing.T) {
 	}
 }
 
-type authFunc func(*http.Request) (auth.Identity, error)
+type authFunc struct {
+	stub
+	fn func(*http.Request) (auth.Identity, error)
+}
 
-func (f authFunc) Authenticate(r *http.Request) (auth.Identity, error) { return f(r) }
+func (f authFunc) Authenticate(r *http.Request) (auth.Identity, error) { return f.fn(r) }
 
 // A body that is too large, and a caller who may not, are refused before a byte
 // of the body is read.
@@ -436,10 +453,8 @@ func TestCrowdIsBounded(t *testing.T) {
 	t.Parallel()
 	c := newCrowd(Config{})
 	now := time.Unix(1e9, 0)
-	r := httptest.NewRequest("GET", "/", nil)
 	for i := range 3 * maxCrowd {
-		r.RemoteAddr = fmt.Sprintf("10.%d.%d.%d:1", i>>16&255, i>>8&255, i&255)
-		if err := c.admit(r, now); err != nil {
+		if err := c.admit(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -448,8 +463,7 @@ func TestCrowdIsBounded(t *testing.T) {
 	}
 	// An address in IPv6 is as wide as what one caller holds.
 	for i := range defaultBurst + 1 {
-		r.RemoteAddr = fmt.Sprintf("[2001:db8::%x]:1", i+1)
-		if err := c.admit(r, now); (err != nil) != (i == defaultBurst) {
+		if err := c.admit(netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1)), now); (err != nil) != (i == defaultBurst) {
 			t.Errorf("IPv6 caller %d: %v", i, err)
 		}
 	}

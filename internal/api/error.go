@@ -23,7 +23,9 @@ func (e *edge) fail(x *exchange, r *http.Request, err error) {
 		return
 	}
 	if p.Kind == errdefs.Unauthenticated && len(r.Header["Authorization"]) == 0 {
-		forgetCookie(x.Header(), r)
+		if _, err := r.Cookie("token"); err == nil { // it is worth nothing any more
+			e.auth.ClearCookie(&x.response)
+		}
 	}
 	writeError(&x.response, dialect(x.call.Route, r), p, x.call.RequestID)
 }
@@ -48,13 +50,6 @@ func (e *edge) logFailure(x *exchange, r *http.Request, p *errdefs.Error, err er
 	}
 	e.log.Log(r.Context(), level, "request failed", "request_id", x.call.RequestID, "op", op(x.call.Route),
 		"status", p.HTTPStatus(), "user", user, "err", err)
-}
-
-// forgetCookie takes a session cookie that is worth nothing from the browser.
-func forgetCookie(h http.Header, r *http.Request) {
-	if _, err := r.Cookie("token"); err == nil {
-		h.Add("Set-Cookie", "token=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
-	}
 }
 
 // dialect is that of the route, or what the path's clients read.
@@ -154,7 +149,11 @@ func appendOpenAI(dst []byte, p *errdefs.Error) []byte {
 	dst = append(dst, openAI[p.Kind].kind...)
 	dst = append(dst, `","param":`...)
 	dst = appendParam(dst, p)
-	if code := openAI[p.Kind].code; code != "" {
+	code := openAI[p.Kind].code
+	if p.Code != "" {
+		code = p.Code
+	}
+	if code != "" {
 		dst = append(dst, `,"code":"`...)
 		return append(append(dst, code...), `"}`...)
 	}

@@ -3,12 +3,15 @@ package api
 import (
 	"context"
 	_ "embed"
+	"encoding/xml"
+	"io"
 	"net/http"
 	"strings"
 	"time"
 
 	"portico/internal/api/route"
 	"portico/internal/errdefs"
+	"portico/internal/setting"
 )
 
 // Compatible is the version of the documented API that we answer to.
@@ -55,6 +58,11 @@ func (a *API) serviceRoutes() []route.Route {
 			Method: "GET", Path: "/manifest.json", Op: "manifest", Tag: "service", Who: route.Public,
 			Summary: "The web app's manifest", Answer: manifestAnswer{},
 			Handler: route.NoBody(a.manifest),
+		},
+		{
+			Method: "GET", Path: "/opensearch.xml", Op: "opensearch", Tag: "service", Who: route.Public,
+			Summary: "How a browser searches here", Produces: "application/opensearchdescription+xml",
+			Handler: a.openSearch,
 		},
 		{
 			Method: "GET", Path: "/robots.txt", Op: "robots", Tag: "service", Who: route.Public,
@@ -134,6 +142,19 @@ type manifestAnswer struct {
 func (a *API) manifest(context.Context, *route.Call) (manifestAnswer, error) {
 	name := a.name()
 	return manifestAnswer{Name: name, ShortName: name, StartURL: "/", Display: "standalone", Icons: []string{}}, nil
+}
+
+// openSearch names the address that people use, which only the operator
+// knows: the Host header could be anybody's.
+func (a *API) openSearch(w http.ResponseWriter, _ *http.Request, _ *route.Call) error {
+	base := strings.TrimSuffix(setting.Get(a.Settings, setting.WebUIURL), "/")
+	var name, url strings.Builder
+	_ = xml.EscapeText(&name, []byte(a.name()))
+	_ = xml.EscapeText(&url, []byte(base+"/?q="))
+	w.Header().Set("Content-Type", "application/opensearchdescription+xml")
+	_, err := io.WriteString(w, `<OpenSearchDescription xmlns="http://a9.com/-/spec/opensearch/1.1/"><ShortName>`+name.String()+
+		`</ShortName><InputEncoding>UTF-8</InputEncoding><Url type="text/html" method="get" template="`+url.String()+`{searchTerms}"/></OpenSearchDescription>`)
+	return err
 }
 
 var (
