@@ -35,7 +35,7 @@ func (b *Backend) finish(err error) {
 	b.Busy.Add(-1)
 	switch {
 	case isCanceled(err): // says nothing
-	case isOutage(err):
+	case err != nil && isOutage(err):
 		n := min(b.failures.Add(1)-1, 5) // 2^5 s is above the most
 		rest := min(restFirst<<max(n, 0), restMost)
 		b.downUntil.Store(b.now().Add(rest).UnixNano())
