@@ -18,10 +18,12 @@ import (
 
 // Options tune a Client. Zero fields take the defaults in parentheses.
 type Options struct {
-	Now     func() time.Time // time.Now
-	NewID   func() string    // gives a random UUID
-	MaxLine int              // longest line of a streamed answer in bytes (8 MiB)
-	MaxBody int64            // largest answer that is read whole, in bytes (64 MiB)
+	Now   func() time.Time // time.Now
+	NewID func() string    // gives a random UUID
+	// ForwardUser tells the upstream who asks, in headers.
+	ForwardUser bool
+	MaxLine     int   // longest line of a streamed answer in bytes (8 MiB)
+	MaxBody     int64 // largest answer that is read whole, in bytes (64 MiB)
 }
 
 // Client is a connection to an Ollama. It is safe for concurrent use.
@@ -33,7 +35,7 @@ type Client struct {
 	secret *provider.Redactor
 }
 
-var _ provider.Provider = (*Client)(nil)
+var _ provider.Forwarder = (*Client)(nil)
 
 // New binds the dialect to a connection, whose calls go over up.
 func New(c *provider.Connection, up *hop.Upstream, opt Options) *Client {
@@ -104,26 +106,6 @@ func (c *Client) request(method, path string, body []byte, who provider.Caller) 
 		r.ContentType = "application/json"
 	}
 	return r
-}
-
-// headers are what the administrator set for the connection.
-func (c *Client) headers(who provider.Caller) [][2]string {
-	var h [][2]string
-	key := c.conn.Config.Key
-	if key == "" {
-		key = c.conn.Key
-	}
-	if key != "" && c.conn.Config.AuthType != "none" {
-		h = append(h, [2]string{"Authorization", "Bearer " + key})
-	}
-	if len(c.conn.Config.Headers) == 0 {
-		return h
-	}
-	fill := strings.NewReplacer("{{USER_ID}}", who.ID, "{{USER_NAME}}", who.Name, "{{USER_EMAIL}}", who.Email, "{{USER_ROLE}}", who.Role)
-	for name, value := range c.conn.Config.Headers {
-		h = append(h, [2]string{name, fill.Replace(value)})
-	}
-	return h
 }
 
 // do makes a call and gives an answer that is not an error of Ollama's.

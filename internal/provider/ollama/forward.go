@@ -21,29 +21,24 @@ var patient = hop.Timeouts{FirstByte: time.Hour, Idle: time.Hour, Total: 24 * ti
 // Forward passes on a call in a shape that Ollama itself knows, and its answer
 // as it came. A streamed answer comes as whole lines (or whole events), any
 // other as a body. An answer outside 2xx is an error.
-func (c *Client) Forward(ctx context.Context, method, path string, body []byte, who provider.Caller) (*provider.Reply, error) {
-	call := c.request(method, path, body, who)
-	if manages(path) {
+func (c *Client) Forward(ctx context.Context, req *provider.ForwardRequest) (*provider.Reply, error) {
+	body := req.Body
+	if len(req.Params) > 0 {
+		body = c.preset(req)
+	}
+	call := c.request(req.Method, req.Path, body, req.Caller)
+	if req.Upload != nil {
+		call.BodyReader, call.BodyLength = req.Upload, req.Length
+		call.ContentType = "application/octet-stream"
+	}
+	if manages(req.Path) {
 		call.Timeouts = patient
 	}
 	resp, err := c.do(ctx, call)
 	if err != nil {
 		return nil, err
 	}
-	return c.reply(resp, path)
-}
-
-// Upload is Forward for a body that is too large to be held: length is in
-// bytes, negative when unknown.
-func (c *Client) Upload(ctx context.Context, path string, body io.Reader, length int64) (*provider.Reply, error) {
-	call := c.request("POST", path, nil, provider.Caller{})
-	call.BodyReader, call.BodyLength, call.Timeouts = body, length, patient
-	call.ContentType = "application/octet-stream"
-	resp, err := c.do(ctx, call)
-	if err != nil {
-		return nil, err
-	}
-	return c.reply(resp, path)
+	return c.reply(resp, req.Path)
 }
 
 // manages reports whether a path is for managing models, and may take long.
@@ -197,12 +192,19 @@ func (s *lines) look(block []byte) {
 	}
 }
 
-// Wait blocks until Next would make progress.
-func (s *lines) Wait() error {
+// WaitUntil blocks until Next would make progress; it gives false when that
+// time came first.
+func (s *lines) WaitUntil(limit time.Time) (ready bool, err error) {
 	if s.err != nil {
-		return nil
+		return true, nil
 	}
-	return s.resp.Wait()
+	return s.resp.WaitUntil(limit)
+}
+
+// Wait is WaitUntil without a limit.
+func (s *lines) Wait() error {
+	_, err := s.WaitUntil(time.Time{})
+	return err
 }
 
 // Usage is what the last line told.

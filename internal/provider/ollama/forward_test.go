@@ -17,7 +17,7 @@ func TestForwardIsUntouched(t *testing.T) {
 		"v1_chat", "v1_chat_stream", "v1_messages", "v1_responses", "v1_models", "create", "pull_error", "copy", "unload"} {
 		rec := record(t, name)
 		var sent string
-		reply, err := playing(t, name, &sent).Forward(ctx(t), rec.method, rec.path, []byte(rec.request), provider.Caller{})
+		reply, err := playing(t, name, &sent).Forward(ctx(t), &provider.ForwardRequest{Method: rec.method, Path: rec.path, Body: []byte(rec.request)})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -45,7 +45,7 @@ func TestForwardRefusals(t *testing.T) {
 		"v1_embeddings": "this model does not support embeddings", "embeddings": "this model does not support embeddings",
 	} {
 		rec := record(t, name)
-		_, err := playing(t, name, nil).Forward(ctx(t), rec.method, rec.path, []byte(rec.request), provider.Caller{})
+		_, err := playing(t, name, nil).Forward(ctx(t), &provider.ForwardRequest{Method: rec.method, Path: rec.path, Body: []byte(rec.request)})
 		if e := errdefs.From(err); e.HTTPStatus() != rec.status || e.Detail != want {
 			t.Errorf("%s: %d %v", name, e.HTTPStatus(), err)
 		}
@@ -57,7 +57,7 @@ func TestForwardWholeLines(t *testing.T) {
 	t.Parallel()
 	all := say("one") + say("two") + end
 	for cut := 1; cut < len(all); cut += 11 {
-		reply, err := script(t, false, all[:cut], all[cut:]).Forward(ctx(t), "POST", "/api/chat", []byte(`{}`), provider.Caller{})
+		reply, err := script(t, false, all[:cut], all[cut:]).Forward(ctx(t), &provider.ForwardRequest{Method: "POST", Path: "/api/chat", Body: []byte(`{}`)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func TestForwardBreaksOff(t *testing.T) {
 		{false, []string{say(`"done":true`)}, "upstream_eof"},
 		{false, []string{say("a"), strings.Repeat("x", 9<<20)}, "too long"},
 	} {
-		reply, err := script(t, tc.breakOff, tc.pieces...).Forward(ctx(t), "POST", "/api/chat", []byte(`{}`), provider.Caller{})
+		reply, err := script(t, tc.breakOff, tc.pieces...).Forward(ctx(t), &provider.ForwardRequest{Method: "POST", Path: "/api/chat", Body: []byte(`{}`)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func TestForwardEvents(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 		}
 	})
-	reply, err := c.Forward(ctx(t), "POST", "/v1/chat/completions", []byte(`{}`), provider.Caller{})
+	reply, err := c.Forward(ctx(t), &provider.ForwardRequest{Method: "POST", Path: "/v1/chat/completions", Body: []byte(`{}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,9 +139,48 @@ func TestUpload(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 	})
 	for _, n := range []int64{5, -1} {
-		reply, err := c.Upload(ctx(t), "/api/blobs/sha256:00", strings.NewReader("bytes"), n)
+		reply, err := c.Forward(ctx(t), &provider.ForwardRequest{Method: "POST", Path: "/api/blobs/sha256:00", Upload: strings.NewReader("bytes"), Length: n})
 		if err != nil || reply.Status != 201 || got != "/api/blobs/sha256:00 bytes" {
 			t.Errorf("%v %q", err, got)
+		}
+	}
+}
+
+func TestImport(t *testing.T) {
+	t.Parallel()
+	var calls []string
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		calls = append(calls, r.URL.Path+" "+string(body))
+		_, _ = io.WriteString(w, `{"status":"success"}`)
+	})
+	var sent int64
+	digest, err := c.Import(ctx(t), strings.NewReader("GGUF"), "a.gguf", "a", func(n int64) { sent = n })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"/api/blobs/" + digest + " GGUF", `/api/create {"stream":false,"model":"a","files":{"a.gguf":"` + digest + `"}}`}
+	if len(digest) != 71 || sent != 4 || strings.Join(calls, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%s %d %q", digest, sent, calls)
+	}
+}
+
+func TestPreset(t *testing.T) {
+	t.Parallel()
+	const params = `{"temperature":0.1,"num_ctx":8,"system":"Be {{USER_NAME}}.","keep_alive":"1m","max_tokens":3}`
+	for _, tc := range []struct{ path, body, want string }{
+		{"/api/chat", `{"model":"m","messages":[{"role":"user","content":"hi"}],"options":{"num_ctx":16},"x":1}`,
+			`{"model":"m","messages":[{"role":"system","content":"Be Ann."},{"role":"user","content":"hi"}],"options":{"num_ctx":16,"temperature":0.1,"num_predict":3},"x":1,"keep_alive":"1m"}`},
+		{"/api/chat", `{"messages":[{"role":"system","content":"Short."}],"keep_alive":0}`,
+			`{"messages":[{"role":"system","content":"Be Ann.\nShort."}],"keep_alive":0,"options":{"temperature":0.1,"num_ctx":8,"num_predict":3}}`},
+		{"/api/generate", `{"prompt":"p"}`, `{"prompt":"p","options":{"temperature":0.1,"num_ctx":8,"num_predict":3},"keep_alive":"1m","system":"Be Ann."}`},
+		{"/v1/chat/completions", `{"messages":[],"temperature":1}`,
+			`{"messages":[{"role":"system","content":"Be Ann."}],"temperature":1,"num_ctx":8,"keep_alive":"1m","max_tokens":3}`},
+		{"/api/embed", `{"input":"x"}`, `{"input":"x"}`},
+	} {
+		got := encoding().preset(&provider.ForwardRequest{Path: tc.path, Body: []byte(tc.body), Params: []byte(params), Caller: provider.Caller{Name: "Ann"}})
+		if string(got) != tc.want {
+			t.Errorf("%s:\n got %s\nwant %s", tc.path, got, tc.want)
 		}
 	}
 }

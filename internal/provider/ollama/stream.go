@@ -149,16 +149,23 @@ func (s *stream) drain() error {
 	return io.EOF
 }
 
-// Wait blocks until Next would make progress. Nothing is held meanwhile but
-// the piece of a line that has come.
-func (s *stream) Wait() error {
+// WaitUntil blocks until Next would make progress; it gives false when that
+// time came first. Nothing is held meanwhile but the piece of a line that has
+// come.
+func (s *stream) WaitUntil(limit time.Time) (ready bool, err error) {
 	if s.err != nil || s.enc.done {
-		return nil
+		return true, nil
 	}
 	if s.buf != nil && len(s.buf.in) == 0 {
 		s.release()
 	}
-	return s.resp.Wait()
+	return s.resp.WaitUntil(limit)
+}
+
+// Wait is WaitUntil without a limit.
+func (s *stream) Wait() error {
+	_, err := s.WaitUntil(time.Time{})
+	return err
 }
 
 // Usage is what the last line told.

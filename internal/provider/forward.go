@@ -1,0 +1,32 @@
+package provider
+
+import (
+	"context"
+	"io"
+)
+
+// Forwarder is a Provider that also takes calls in its upstream's own shape.
+// Ollama's connections are Forwarders.
+type Forwarder interface {
+	Provider
+	// Forward passes a call on. An answer outside 2xx is an error. A streamed
+	// answer comes untouched, cut where a line or an event ends.
+	Forward(ctx context.Context, req *ForwardRequest) (*Reply, error)
+	// Import makes a model of a file: it is sent as a blob, and made a model of
+	// unless model is empty. report, which may be nil, is told how many bytes
+	// were sent so far. It gives the blob's digest, "sha256:" and 64 digits.
+	Import(ctx context.Context, file io.ReadSeeker, name, model string, report func(sent int64)) (digest string, err error)
+}
+
+// ForwardRequest is a call in an upstream's own shape.
+type ForwardRequest struct {
+	Method, Path string
+	// Body is sent as it is, or Upload when that is not nil.
+	Body   []byte
+	Upload io.Reader
+	Length int64 // of Upload in bytes; negative is unknown
+	// Params are the parameters of a workspace model, a JSON object or empty.
+	// They are laid under what the body says.
+	Params []byte
+	Caller Caller
+}

@@ -1,0 +1,108 @@
+package ollama
+
+import (
+	"strings"
+
+	"portico/internal/provider"
+	"portico/internal/rawjson"
+)
+
+// preset lays the parameters of a workspace model under a body that is in a
+// shape of Ollama's own, or in OpenAI's below /v1. What the body says wins.
+func (c *Client) preset(req *provider.ForwardRequest) []byte {
+	d := rawjson.Get()
+	defer rawjson.Put(d)
+	if !rawjson.IsObject(req.Params) || d.Parse(req.Body, rawjson.Limits{}) != nil {
+		return req.Body
+	}
+	var set []rawjson.Set
+	switch req.Path {
+	case "/api/chat", "/api/generate":
+		set = underOptions(d, req.Params)
+	case "/v1/chat/completions", "/v1/completions":
+		set = underTop(d, req.Params)
+	default:
+		return req.Body
+	}
+	if prompt, _ := rawjson.Unquote(rawjson.Lookup(req.Params, "system")); prompt != "" {
+		prompt = c.fill(prompt, req.Caller)
+		switch {
+		case rawjson.IsArray(d.Get("messages")):
+			set = append(set, rawjson.Set{Key: "messages", Value: withSystem(d.Get("messages"), prompt)})
+		case req.Path == "/api/generate" && d.Get("system") == nil:
+			set = append(set, rawjson.Set{Key: "system", Value: rawjson.AppendString(nil, prompt)})
+		}
+	}
+	return d.Append(make([]byte, 0, len(d.Raw)+512), nil, set)
+}
+
+// underOptions puts params where Ollama has its own.
+func underOptions(d *rawjson.Doc, params []byte) []rawjson.Set {
+	s := settings{format: some(d.Get("format")), keepAlive: some(d.Get("keep_alive")), think: some(d.Get("think"))}
+	rawjson.Each(d.Get("options"), s.param)
+	rawjson.Each(params, s.param)
+	var set []rawjson.Set
+	if len(s.options) > 0 {
+		set = append(set, rawjson.Set{Key: "options", Value: s.options.append(nil)})
+	}
+	for _, m := range [...]rawjson.Set{{Key: "format", Value: s.format}, {Key: "keep_alive", Value: s.keepAlive}, {Key: "think", Value: s.think}} {
+		if m.Value != nil {
+			set = append(set, m)
+		}
+	}
+	return set
+}
+
+// underTop puts params at the top level, where OpenAI has them.
+func underTop(d *rawjson.Doc, params []byte) []rawjson.Set {
+	var set []rawjson.Set
+	rawjson.Each(params, func(key, value []byte) {
+		if !provider.ServerParam(key) && rawjson.IsNull(d.Get(string(key))) {
+			set = append(set, rawjson.Set{Key: string(key), Value: value})
+		}
+	})
+	return set
+}
+
+// withSystem puts a prompt in front of the messages, or of the text of the
+// first one when that is a system message.
+func withSystem(messages []byte, prompt string) []byte {
+	out := []byte{'['}
+	n := 0
+	rawjson.Elements(messages, func(m []byte) {
+		if n++; n > 1 {
+			out = append(append(out, ','), m...)
+			return
+		}
+		text, isText := rawjson.Unquote(rawjson.Lookup(m, "content"))
+		var d rawjson.Doc
+		if string(rawjson.Lookup(m, "role")) != `"system"` || !isText || d.Parse(m, rawjson.Limits{}) != nil {
+			out = append(append(appendSystem(out, prompt), ','), m...)
+			return
+		}
+		merged := rawjson.AppendString(nil, prompt+"\n"+text)
+		out = d.Append(out, nil, []rawjson.Set{{Key: "content", Value: merged}})
+	})
+	if n == 0 {
+		out = appendSystem(out, prompt)
+	}
+	return append(out, ']')
+}
+
+func appendSystem(dst []byte, prompt string) []byte {
+	dst = append(dst, `{"role":"system","content":`...)
+	return append(rawjson.AppendString(dst, prompt), '}')
+}
+
+// fill replaces the variables that a prompt may hold.
+func (c *Client) fill(prompt string, who provider.Caller) string {
+	if !strings.Contains(prompt, "{{") {
+		return prompt
+	}
+	now := c.opt.Now()
+	return strings.NewReplacer(
+		"{{USER_NAME}}", who.Name, "{{USER_EMAIL}}", who.Email, "{{USER_ID}}", who.ID, "{{USER_ROLE}}", who.Role,
+		"{{CURRENT_DATE}}", now.Format("2006-01-02"), "{{CURRENT_TIME}}", now.Format("15:04:05"),
+		"{{CURRENT_DATETIME}}", now.Format("2006-01-02 15:04:05"), "{{CURRENT_WEEKDAY}}", now.Weekday().String(),
+	).Replace(prompt)
+}
