@@ -27,8 +27,8 @@ type Config struct {
 	// SecretKey signs sessions; empty means the one kept in DataDir.
 	SecretKey string
 
-	Auth           bool // WEBUI_AUTH
-	Passwords      bool // ENABLE_PASSWORD_AUTH
+	Auth           bool   // WEBUI_AUTH
+	PasswordHash   string // "argon2id" or "bcrypt"
 	KeyHeader      string
 	AdminEmail     string
 	AdminPassword  string
@@ -109,8 +109,11 @@ func (c *Config) Values() []Value {
 	return out
 }
 
-// Lookup finds a variable that is not in this package's table, such as one
-// that pins a setting. Origin is "environment" or "file".
-func (c *Config) Lookup(name string) (value, origin string, ok bool) {
-	return c.source.find(name)
+// File gives the variables of the configuration file.
+func (c *Config) File() map[string]string { return c.source.file }
+
+// Environment looks a variable up in the environment alone.
+func (c *Config) Environment(name string) (string, bool) {
+	v, ok := c.source.env[name]
+	return v, ok
 }

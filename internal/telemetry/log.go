@@ -1,11 +1,9 @@
 package telemetry
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"strings"
-	"time"
 )
 
 // maxField is the longest value in a log line, in bytes.
@@ -91,26 +89,4 @@ func Clean(s string) string {
 
 func isToken(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
-}
-
-// Request is one answered request. Route is the pattern, not the path, so that
-// ids in paths stay out of logs and metrics.
-type Request struct {
-	Method, Route string
-	Status        int
-	Bytes         int64
-	Took          time.Duration
-	UserID        string
-	RequestID     string
-}
-
-// Log writes one line for an answered request.
-func (r *Request) Log(ctx context.Context, log *slog.Logger) {
-	if !log.Enabled(ctx, slog.LevelInfo) || strings.HasPrefix(r.Route, "/health") || r.Route == "/ready" {
-		return
-	}
-	log.LogAttrs(ctx, slog.LevelInfo, "request",
-		slog.String("method", r.Method), slog.String("route", r.Route), slog.Int("status", r.Status),
-		slog.Float64("ms", float64(r.Took.Microseconds())/1000), slog.Int64("bytes", r.Bytes),
-		slog.String("user", r.UserID), slog.String("id", r.RequestID))
 }

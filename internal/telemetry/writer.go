@@ -9,7 +9,8 @@ import (
 
 // Writer takes lines and writes them from another goroutine, so that a slow
 // terminal or a blocked pipe never slows an answer. What does not fit into its
-// buffer is dropped and counted.
+// buffer is dropped and counted. Lines wait a moment for each other, so that
+// many requests cost one write.
 type Writer struct {
 	out     io.Writer
 	limit   int
@@ -22,6 +23,9 @@ type Writer struct {
 	done    chan struct{} // closed when run has ended
 	dropped atomic.Uint64
 }
+
+// gather is how long a line may wait for others.
+const gather = 20 * time.Millisecond
 
 // NewWriter starts a Writer that holds at most limit bytes. Close ends it.
 func NewWriter(out io.Writer, limit int) *Writer {
@@ -70,9 +74,17 @@ func (w *Writer) Close() error {
 
 func (w *Writer) run() {
 	defer close(w.done)
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	<-pause.C
 	for open := true; open; {
 		select {
 		case <-w.wake:
+			pause.Reset(gather)
+			select {
+			case <-pause.C:
+			case <-w.quit:
+			}
 		case <-w.quit:
 			open = false
 		}
