@@ -1,0 +1,98 @@
+package model
+
+import (
+	"context"
+
+	"portico/internal/access"
+	"portico/internal/errdefs"
+)
+
+// maxID bounds the ids that are looked up at all.
+const maxID = 512
+
+// Resolve finds the model that who means by id, an id without a tag meaning
+// ":latest". A model that is unknown and one that who may not use are the same
+// errdefs.NotFound. A hit costs no allocation and no statement; for a miss the
+// connections are asked again, together with all others who miss, and at most
+// once a second in the long run.
+func (g *Registry) Resolve(ctx context.Context, who *access.Principal, id string) (*Target, error) {
+	s, err := g.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := g.cfg.Now()
+	if now.UnixNano() > g.due.Load()+int64(resolveAge) {
+		g.refreshDue(now)
+	}
+	e := s.byID[id]
+	if e == nil {
+		if e, err = g.seek(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	if e == nil || !e.usable(&g.cfg.Policy, who) {
+		return nil, notFound()
+	}
+	return &e.Target, nil
+}
+
+func notFound() error { return errdefs.New(errdefs.NotFound, "Model not found") }
+
+// seek asks the connections for a model that is not known.
+func (g *Registry) seek(ctx context.Context, id string) (*Entry, error) {
+	if id == "" || len(id) > maxID {
+		return nil, nil
+	}
+	find := func() *Entry { return g.snap.Load().byID[id] }
+	found := func() bool { return find() != nil }
+	for range 2 { // an asking that was under way may have missed the model
+		now := g.cfg.Now()
+		g.mu.Lock()
+		may := g.misses.take(now)
+		g.mu.Unlock()
+		wishes := g.running(now)
+		if may {
+			wishes = g.refreshAll(now)
+		}
+		joined := false
+		for _, w := range wishes {
+			joined = joined || w.joined
+		}
+		g.wait(ctx, wishes, found)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if e := find(); e != nil || !joined || !may {
+			return e, nil
+		}
+	}
+	return find(), nil
+}
+
+// usable walks the chain of base models: whoever uses a model must be allowed
+// to use each of them.
+func (e *Entry) usable(pol *access.Policy, who *access.Principal) bool {
+	if e.base == nil || !e.active {
+		return false // its base model is gone, or it is switched off
+	}
+	return e.visible(pol, who)
+}
+
+// visible is usable without regard to whether there is anything to use.
+func (e *Entry) visible(pol *access.Policy, who *access.Principal) bool {
+	if !pol.Can(who, access.Read, access.Model, e.owner, e.ID, e.grants) {
+		return false
+	}
+	if e.over == nil {
+		return true
+	}
+	// The scope of a key names what may be asked for, not what that stands on.
+	unscoped := *who
+	unscoped.Models = nil
+	for b := e.over; b != nil; b = b.over {
+		if !pol.Can(&unscoped, access.Read, access.Model, b.owner, b.ID, b.grants) {
+			return false
+		}
+	}
+	return true
+}
