@@ -1,0 +1,107 @@
+package chat
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"portico/internal/provider"
+	"portico/internal/relay"
+	"portico/internal/usage"
+)
+
+// deliver hands the answer to the client.
+func (t *turn) deliver() error {
+	if t.reply.Stream != nil {
+		return t.stream()
+	}
+	err := writeWhole(t.w, t.reply, t.s.cfg.WriteTimeout)
+	t.backend(nil) // the upstream did its part, whatever became of the client
+	return err
+}
+
+// stream hands the stream to the relay, which may keep it after the handler
+// has returned.
+func (t *turn) stream() error {
+	d := &delivery{s: t.s, stream: t.reply.Stream, key: t.usageKey(), backend: t.backend, release: t.reply.Release}
+	t.kept = true
+	head := relay.Head{Status: t.reply.Status, ContentType: t.reply.ContentType, Header: t.reply.Header}
+	return relay.Send(t.w, t.r, head, t.reply.Stream, relay.Options{
+		Life:         t.life,
+		WriteTimeout: t.s.cfg.WriteTimeout,
+		Error:        t.StreamError,
+		Done:         d.done,
+	})
+}
+
+// delivery is what a stream needs at its end.
+type delivery struct {
+	s       *Service
+	stream  provider.Stream
+	key     usage.Key
+	backend func(error)
+	release func()
+}
+
+// done records a stream that is over. A client that left is not a failure of
+// the upstream.
+func (d *delivery) done(err error) {
+	cost := d.stream.Usage()
+	gone := errors.Is(err, relay.ErrClientGone)
+	d.s.usage.Add(d.key, err != nil && !gone, cost.Prompt, cost.Completion)
+	d.backend(err)
+	if d.release != nil {
+		d.release()
+	}
+	d.s.streams.Add(-1)
+}
+
+// piece is how much is written under one deadline.
+const piece = 256 << 10
+
+// writeWhole writes an answer that is not streamed. A client that does not
+// take a piece of it in time is given up.
+func writeWhole(w http.ResponseWriter, reply *provider.Reply, timeout time.Duration) error {
+	h := w.Header()
+	for _, line := range reply.Header {
+		h[line[0]] = []string{line[1]}
+	}
+	h["Content-Type"] = contentType(reply.ContentType)
+	h["Content-Length"] = []string{strconv.Itoa(len(reply.Body))}
+	w.WriteHeader(reply.Status)
+	if len(reply.Body) <= piece {
+		_, err := w.Write(reply.Body)
+		return written(err)
+	}
+	rc := http.NewResponseController(w)
+	defer rc.SetWriteDeadline(time.Time{})
+	for rest := reply.Body; len(rest) > 0; {
+		n := min(len(rest), piece)
+		if err := rc.SetWriteDeadline(time.Now().Add(timeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return written(err)
+		}
+		if _, err := w.Write(rest[:n]); err != nil {
+			return written(err)
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// written makes a failed write the error of a client that left.
+func written(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.Join(relay.ErrClientGone, err)
+}
+
+var jsonType = []string{"application/json"}
+
+func contentType(s string) []string {
+	if s == jsonType[0] {
+		return jsonType
+	}
+	return []string{s}
+}

@@ -1,0 +1,69 @@
+package openai
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"portico/internal/errdefs"
+	"portico/internal/hop"
+	"portico/internal/provider"
+	"portico/internal/rawjson"
+)
+
+// Models asks for the list, and takes it as {"data":[…]}, {"models":[…]} or a
+// bare list. What has no id is skipped.
+func (c *Client) Models(ctx context.Context) ([]provider.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.opt.ListTimeout)
+	defer cancel()
+	k := c.call()
+	defer k.release()
+	k.req = hop.Request{Method: http.MethodGet, Path: "/models", Accept: "application/json", Header: c.headers(provider.Caller{})}
+	resp, err := c.answer(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	// Entries outlive the call, so they get a buffer of their own.
+	body, err := resp.ReadAll(nil, c.opt.MaxModels)
+	if err != nil {
+		return nil, provider.CallFailed(err)
+	}
+	list, ok := listOf(body)
+	if !ok {
+		return nil, errdefs.New(errdefs.Upstream, "The model provider's list of models is not JSON of a known form. Check the connection's address; it often ends in /v1.")
+	}
+	var entries []provider.Entry
+	rawjson.Elements(list, func(value []byte) {
+		id, ok := rawjson.Unquote(rawjson.Lookup(value, "id"))
+		if ok && id != "" && !(c.official && noChat(id)) {
+			entries = append(entries, provider.Entry{ID: id, Raw: value})
+		}
+	})
+	return entries, nil
+}
+
+func listOf(body []byte) ([]byte, bool) {
+	if !rawjson.Valid(body) {
+		return nil, false
+	}
+	body = []byte(strings.TrimSpace(string(body)))
+	if rawjson.IsArray(body) {
+		return body, true
+	}
+	for _, key := range []string{"data", "models"} {
+		if list := rawjson.Lookup(body, key); rawjson.IsArray(list) {
+			return list, true
+		}
+	}
+	return nil, false
+}
+
+// noChat reports whether a model of the official list is of another trade.
+func noChat(id string) bool {
+	for _, part := range [...]string{"babbage", "dall-e", "davinci", "embedding", "tts", "whisper"} {
+		if strings.Contains(id, part) {
+			return true
+		}
+	}
+	return false
+}
