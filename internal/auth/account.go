@@ -73,6 +73,9 @@ func (s *Service) SetPassword(ctx context.Context, userID, password string) erro
 	return nil
 }
 
+// CheckPassword says what is wrong with a new password, if anything is.
+func (s *Service) CheckPassword(password string) error { return s.hashing.check(password) }
+
 // EndSessions ends all session tokens of a person; their API keys stay.
 func (s *Service) EndSessions(ctx context.Context, userID string) error {
 	stamp, err := s.newID()

@@ -127,13 +127,16 @@ func (s *Service) findKey(ctx context.Context, userID string, is func(*Key) bool
 	return nil, errdefs.New(errdefs.NotFound, "You have no such API key. Make one first.")
 }
 
-// UpdateKey changes what the owner of a key decides; the secret stays.
-func (s *Service) UpdateKey(ctx context.Context, userID, id string, spec KeySpec) (*Key, error) {
-	if err := s.checkSpec(&spec); err != nil {
-		return nil, err
-	}
+// UpdateKey changes what the owner of a key decides, from what it is to what
+// change makes of it; the secret stays.
+func (s *Service) UpdateKey(ctx context.Context, userID, id string, change func(KeySpec) KeySpec) (*Key, error) {
 	k, err := s.Key(ctx, userID, id)
 	if err != nil {
+		return nil, err
+	}
+	was := KeySpec{Name: k.Name, Models: k.Models, Routes: k.Routes, ExpiresAt: k.ExpiresAt}
+	spec := change(was)
+	if err := s.checkSpec(&spec); err != nil {
 		return nil, err
 	}
 	k.Name, k.Models, k.Routes, k.ExpiresAt = spec.Name, spec.Models, spec.Routes, spec.ExpiresAt
@@ -153,7 +156,23 @@ func (s *Service) DeleteKey(ctx context.Context, userID, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.store.DeleteKey(ctx, userID, id); err != nil {
+	return s.endKey(ctx, k)
+}
+
+// DeleteKeyNamed ends the key of that name, if there is one.
+func (s *Service) DeleteKeyNamed(ctx context.Context, userID, name string) error {
+	k, err := s.KeyNamed(ctx, userID, name)
+	if errdefs.Is(err, errdefs.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.endKey(ctx, k)
+}
+
+func (s *Service) endKey(ctx context.Context, k *Key) error {
+	if err := s.store.DeleteKey(ctx, k.UserID, k.ID); err != nil {
 		return internal(err)
 	}
 	s.keys.drop(k.Hash)

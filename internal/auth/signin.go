@@ -150,11 +150,10 @@ func (s *Service) SignOut(ctx context.Context, who *access.Principal, tokenID st
 	if who == nil || tokenID == "" {
 		return nil
 	}
-	if expiresAt == 0 {
-		expiresAt = s.now().Add(endless).Unix()
+	until := expiresAt
+	if until != 0 { // tokens are accepted a little beyond their end
+		until += int64(2 * leeway.Seconds())
 	}
-	// Tokens are accepted a little beyond their end.
-	until := expiresAt + int64(2*leeway.Seconds())
 	if err := s.store.RevokeToken(ctx, tokenID, who.UserID, until); err != nil {
 		return internal(err)
 	}

@@ -154,8 +154,10 @@ func (s *Service) create(ctx context.Context, u *user.User, hash string) error {
 // becomeFirst makes u the administrator of an empty installation and closes
 // sign-up, unless the operator pinned it. s.first is held.
 func (s *Service) becomeFirst(ctx context.Context, u *user.User, hash string) error {
+	role := u.Role
 	u.Role = user.Admin
 	if err := s.insert(ctx, u, hash, true); err != nil {
+		u.Role = role
 		return err
 	}
 	s.populated.Store(true)

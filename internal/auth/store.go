@@ -38,7 +38,7 @@ type Store interface {
 	UpgradeHash(ctx context.Context, userID, old, hash string) error
 
 	// RevokeToken remembers a signed-out token (its jti) until it would have
-	// expired, and emits a "user" event for the user.
+	// expired, and emits a "user" event for the user. An expiresAt of 0 is never.
 	RevokeToken(ctx context.Context, jti, userID string, expiresAt int64) error
 	// RevokedTokens gives the jtis of one person that are still worth remembering.
 	RevokedTokens(ctx context.Context, userID string, now int64) ([]string, error)

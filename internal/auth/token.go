@@ -27,8 +27,6 @@ const (
 	sessionType = "session"
 	// defaultLife is how long a session lasts when the setting makes no sense.
 	defaultLife = 4 * 7 * 24 * time.Hour
-	// endless is how long a signed-out token without an end is remembered.
-	endless = 10 * 365 * 24 * time.Hour
 )
 
 // claims are the content of a session token.
