@@ -39,9 +39,9 @@ type API struct {
 	// NotReady gives the reasons why new work should go elsewhere (starting,
 	// draining); nil, or no reasons, is ready.
 	NotReady func() []string
-	// Observe is told of every answer, for metrics; nil is nobody. row is nil
+	// Observe is told of every answer, for metrics and the log; nil is nobody. c.Route is nil
 	// for a path that no route has. A streamed answer is told at its end.
-	Observe func(row *route.Route, status int, took time.Duration, bytes int64)
+	Observe func(c *route.Call, status int, took time.Duration, bytes int64)
 }
 
 // Routes is the whole table. It may be called on an empty API, to describe the
@@ -50,9 +50,14 @@ func (a *API) Routes() []route.Route {
 	var t []route.Route
 	for _, rows := range [][]route.Route{
 		a.serviceRoutes(),
+		a.authRoutes(),
+		a.keyRoutes(),
+		a.adminConfigRoutes(),
+		a.userRoutes(),
 		a.completionRoutes(),
 		a.embeddingRoutes(),
 		a.appConfigRoutes(),
+		a.docsRoutes(),
 	} {
 		t = append(t, rows...)
 	}

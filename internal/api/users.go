@@ -1,0 +1,384 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"portico/internal/api/route"
+	"portico/internal/errdefs"
+	"portico/internal/setting"
+	"portico/internal/user"
+)
+
+// usersPage is how many people one page lists.
+const usersPage = 30
+
+// userRoutes are people: for administrators, and what each keeps of their own.
+func (a *API) userRoutes() []route.Route {
+	const base = "/api/v1/users"
+	return []route.Route{
+		{
+			Method: "GET", Path: base, Op: "users", Tag: "users", Who: route.Admin,
+			Summary: "List people, page by page", Answer: usersAnswer{},
+			Params: []route.Param{
+				{Name: "query", In: "query", Doc: "Part of a name or an e-mail address."},
+				{Name: "order_by", In: "query", Doc: "name, email, role, created_at or last_active_at."},
+				{Name: "direction", In: "query", Doc: "asc or desc."},
+				{Name: "page", In: "query", Doc: "From 1, with 30 people each.", Type: 0},
+			},
+			Handler: a.listUsers,
+		},
+		{
+			Method: "GET", Path: base + "/all", Op: "all_users", Tag: "users", Who: route.Admin,
+			Summary: "List everybody", Answer: peopleAnswer{}, Handler: route.NoBody(a.allUsers),
+		},
+		{
+			Method: "GET", Path: base + "/search", Op: "search_users", Tag: "users", Who: route.Verified,
+			Summary: "Find people to share with", Answer: peopleAnswer{},
+			Params:  []route.Param{{Name: "query", In: "query", Doc: "Part of a name or an e-mail address."}},
+			Handler: a.searchUsers,
+		},
+		{
+			Method: "GET", Path: base + "/permissions", Op: "own_permissions", Tag: "users", Who: route.Verified,
+			Summary: "What the caller may do", Answer: setting.Permissions{},
+			Handler: route.NoBody(func(ctx context.Context, c *route.Call) (setting.Permissions, error) {
+				return a.Auth.Permissions(ctx, c.Who.UserID)
+			}),
+		},
+		{
+			Method: "GET", Path: base + "/default/permissions", Op: "default_permissions", Tag: "users", Who: route.Admin,
+			Summary: "What everybody may do", Answer: setting.Permissions{}, Handler: route.NoBody(a.defaultPermissions),
+		},
+		{
+			Method: "POST", Path: base + "/default/permissions", Op: "set_default_permissions", Tag: "users", Who: route.Admin,
+			Summary: "Change what everybody may do", Body: setting.Permissions{}, Answer: setting.Permissions{}, Errors: []int{400, 409},
+			Handler: route.JSON(a.setDefaultPermissions),
+		},
+		{
+			Method: "GET", Path: base + "/user/settings", Op: "user_settings", Tag: "users", Who: route.Verified,
+			Summary: "What the caller's client keeps here", Answer: map[string]any{}, Handler: route.NoBody(a.userSettings),
+		},
+		{
+			Method: "POST", Path: base + "/user/settings/update", Op: "set_user_settings", Tag: "users", Who: route.Verified,
+			Summary: "Keep a JSON object for the caller's client", Body: map[string]any{}, Answer: map[string]any{}, Handler: a.setUserSettings,
+		},
+		{
+			Method: "GET", Path: base + "/user/info", Op: "user_info", Tag: "users", Who: route.Verified,
+			Summary: "What the caller told about themselves", Answer: map[string]any{}, Handler: route.NoBody(a.userInfo),
+		},
+		{
+			Method: "POST", Path: base + "/user/info/update", Op: "set_user_info", Tag: "users", Who: route.Verified,
+			Summary: "Add to what the caller told about themselves", Body: map[string]any{}, Answer: map[string]any{}, Handler: a.setUserInfo,
+		},
+		{
+			Method: "GET", Path: base + "/{id}", Op: "user", Tag: "users", Who: route.Admin,
+			Summary: "One person", Answer: userAnswer{}, Errors: []int{404}, Handler: a.oneUser,
+		},
+		{
+			Method: "POST", Path: base + "/{id}/update", Also: []string{base + "/{id}/update/role"}, Op: "update_user", Tag: "users", Who: route.Admin,
+			Summary: "Change role, name, e-mail, picture or password of somebody", Body: userForm{}, Answer: userAnswer{},
+			Doc:     "What is not given stays as it is. A new password ends all sessions. The last administrator stays one.",
+			MaxBody: 2 << 20, Errors: []int{400, 404, 409}, Handler: a.updateUser,
+		},
+		{
+			Method: "POST", Path: base + "/{id}/sessions/revoke", Op: "revoke_sessions", Tag: "users", Who: route.Admin,
+			Summary: "End all sessions of somebody", Answer: true, Errors: []int{404}, Handler: a.revokeSessions,
+		},
+		{
+			Method: "DELETE", Path: base + "/{id}", Op: "delete_user", Tag: "users", Who: route.Admin,
+			Summary: "Delete somebody with all that is theirs", Answer: true, Errors: []int{403, 404, 409}, Handler: a.deleteUser,
+		},
+		{
+			Method: "GET", Path: base + "/{id}/profile/image", Op: "profile_image", Tag: "users", Who: route.Verified,
+			Summary: "Somebody's picture", Produces: "image/png", Errors: []int{404}, Handler: a.profileImage,
+		},
+		{
+			Method: "GET", Path: user.DefaultImage, Op: "default_image", Tag: "users", Who: route.Public, Blind: true,
+			Summary: "The picture of who set none", Produces: "image/png",
+			Handler: func(w http.ResponseWriter, _ *http.Request, _ *route.Call) error {
+				return writePicture(w, "image/png", silhouette())
+			},
+		},
+	}
+}
+
+type usersAnswer struct {
+	Users []userAnswer `json:"users"`
+	Total int          `json:"total"`
+}
+
+// userAnswer is all of a person. What is not kept here is null.
+type userAnswer struct {
+	ID              string          `json:"id"`
+	Email           string          `json:"email"`
+	Username        *string         `json:"username"`
+	Role            user.Role       `json:"role"`
+	Name            string          `json:"name"`
+	Image           string          `json:"profile_image_url"`
+	Banner          *string         `json:"profile_banner_image_url"`
+	Bio             *string         `json:"bio"`
+	Gender          *string         `json:"gender"`
+	DateOfBirth     *string         `json:"date_of_birth"`
+	Timezone        *string         `json:"timezone"`
+	Presence        *string         `json:"presence_state"`
+	StatusEmoji     *string         `json:"status_emoji"`
+	StatusMessage   *string         `json:"status_message"`
+	StatusExpiresAt *int64          `json:"status_expires_at"`
+	Info            json.RawMessage `json:"info"`
+	Settings        json.RawMessage `json:"settings"`
+	OAuth           *string         `json:"oauth"`
+	SCIM            *string         `json:"scim"`
+	LastActiveAt    int64           `json:"last_active_at"`
+	UpdatedAt       int64           `json:"updated_at"`
+	CreatedAt       int64           `json:"created_at"`
+	GroupIDs        []string        `json:"group_ids"`
+}
+
+type peopleAnswer struct {
+	Users []personAnswer `json:"users"`
+	Total int            `json:"total"`
+}
+
+type userForm struct {
+	Role     *user.Role `json:"role"`
+	Name     *string    `json:"name"`
+	Email    *string    `json:"email"`
+	Image    *string    `json:"profile_image_url"`
+	Password *string    `json:"password"`
+}
+
+func (a *API) userOf(ctx context.Context, u *user.User) (userAnswer, error) {
+	groups, err := a.Users.GroupsOf(ctx, u.ID)
+	if err != nil {
+		return userAnswer{}, err
+	}
+	out := userAnswer{
+		ID: u.ID, Email: u.Email, Role: u.Role, Name: u.Name, Image: imageOf(u),
+		Info: rawOrNull(u.Info), Settings: rawOrNull(u.Settings),
+		LastActiveAt: u.LastActiveAt, UpdatedAt: u.UpdatedAt, CreatedAt: u.CreatedAt, GroupIDs: notNil(groups),
+	}
+	if u.Timezone != "" {
+		out.Timezone = &u.Timezone
+	}
+	return out, nil
+}
+
+func rawOrNull(text string) json.RawMessage {
+	if text == "" {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(text)
+}
+
+func (a *API) listUsers(w http.ResponseWriter, r *http.Request, _ *route.Call) error {
+	args := route.ArgsOf(r)
+	page := max(1, args.Int("page", 1))
+	if err := args.Err(); err != nil {
+		return err
+	}
+	f := user.Filter{
+		Query: args.String("query", ""), OrderBy: args.String("order_by", ""),
+		Offset: (page - 1) * usersPage, Limit: usersPage,
+	}
+	// Without a wish the newest come first.
+	f.Descending = args.String("direction", "") == "desc" || f.OrderBy == "" && args.String("direction", "") == ""
+	found, total, err := a.Users.Users(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	out := usersAnswer{Users: make([]userAnswer, 0, len(found)), Total: total}
+	for _, u := range found {
+		one, err := a.userOf(r.Context(), u)
+		if err != nil {
+			return err
+		}
+		out.Users = append(out.Users, one)
+	}
+	return route.WriteJSON(w, http.StatusOK, out)
+}
+
+// manyUsers bounds the lists that have no pages.
+const manyUsers = 10_000
+
+func (a *API) allUsers(ctx context.Context, _ *route.Call) (peopleAnswer, error) {
+	return a.people(ctx, user.Filter{OrderBy: "name", Limit: manyUsers}, true)
+}
+
+// searchUsers shows e-mail addresses to administrators only: a name is enough
+// to share with somebody.
+func (a *API) searchUsers(w http.ResponseWriter, r *http.Request, c *route.Call) error {
+	f := user.Filter{Query: route.ArgsOf(r).String("query", ""), OrderBy: "name", Limit: usersPage}
+	out, err := a.people(r.Context(), f, c.Who.IsAdmin())
+	if err != nil {
+		return err
+	}
+	return route.WriteJSON(w, http.StatusOK, out)
+}
+
+func (a *API) people(ctx context.Context, f user.Filter, emails bool) (peopleAnswer, error) {
+	found, total, err := a.Users.Users(ctx, f)
+	if err != nil {
+		return peopleAnswer{}, err
+	}
+	out := peopleAnswer{Users: make([]personAnswer, 0, len(found)), Total: total}
+	for _, u := range found {
+		p := personOf(u)
+		p.Image = imageOf(u)
+		if !emails {
+			p.Email = ""
+		}
+		out.Users = append(out.Users, p)
+	}
+	return out, nil
+}
+
+func (a *API) oneUser(w http.ResponseWriter, r *http.Request, _ *route.Call) error {
+	u, err := a.Users.UserByID(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return a.writeUser(w, r, u)
+}
+
+func (a *API) writeUser(w http.ResponseWriter, r *http.Request, u *user.User) error {
+	out, err := a.userOf(r.Context(), u)
+	if err != nil {
+		return err
+	}
+	return route.WriteJSON(w, http.StatusOK, out)
+}
+
+func (a *API) updateUser(w http.ResponseWriter, r *http.Request, c *route.Call) error {
+	var in userForm
+	if err := route.Decode(w, r, c, &in); err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	if in.Password != nil && *in.Password != "" { // forms send it empty
+		if err := a.Auth.CheckPassword(*in.Password); err != nil {
+			return err
+		}
+	}
+	// Clients send back the address that lists show in place of a large picture.
+	if in.Image != nil && *in.Image == imagePath(id) {
+		in.Image = nil
+	}
+	u, err := a.Auth.Change(r.Context(), id, user.Change{Role: in.Role, Name: in.Name, Email: in.Email, ProfileImageURL: in.Image})
+	if err != nil {
+		return err
+	}
+	if in.Password != nil && *in.Password != "" {
+		if err := a.Auth.SetPassword(r.Context(), id, *in.Password); err != nil {
+			return err
+		}
+	}
+	return a.writeUser(w, r, u)
+}
+
+func (a *API) revokeSessions(w http.ResponseWriter, r *http.Request, _ *route.Call) error {
+	if err := a.Auth.EndSessions(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	return route.WriteJSON(w, http.StatusOK, true)
+}
+
+func (a *API) deleteUser(w http.ResponseWriter, r *http.Request, c *route.Call) error {
+	if r.PathValue("id") == c.Who.UserID {
+		return errdefs.New(errdefs.Forbidden, "You cannot delete your own account. Another administrator can.")
+	}
+	if err := a.Auth.Delete(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	return route.WriteJSON(w, http.StatusOK, true)
+}
+
+func (a *API) defaultPermissions(context.Context, *route.Call) (setting.Permissions, error) {
+	return setting.ParsePermissions(setting.Get(a.Settings, setting.UserPermissions))
+}
+
+func (a *API) setDefaultPermissions(ctx context.Context, c *route.Call, in setting.Permissions) (setting.Permissions, error) {
+	if err := a.Settings.Set(ctx, map[string]any{setting.UserPermissions.Name: in}); err != nil {
+		return nil, err
+	}
+	return a.defaultPermissions(ctx, c)
+}
+
+func (a *API) userSettings(ctx context.Context, c *route.Call) (json.RawMessage, error) {
+	u, err := a.Users.UserByID(ctx, c.Who.UserID)
+	if err != nil {
+		return nil, err
+	}
+	return rawOrNull(u.Settings), nil
+}
+
+func (a *API) setUserSettings(w http.ResponseWriter, r *http.Request, c *route.Call) error {
+	body, err := readObject(r, c)
+	if err != nil {
+		return err
+	}
+	text := string(body)
+	if _, err := a.Auth.Change(r.Context(), c.Who.UserID, user.Change{Settings: &text}); err != nil {
+		return err
+	}
+	return route.WriteBody(w, http.StatusOK, body)
+}
+
+// readObject reads a body that must be a JSON object, and gives it without
+// white space but otherwise as it was sent.
+func readObject(r *http.Request, c *route.Call) ([]byte, error) {
+	body, err := route.ReadBody(r, c)
+	if err != nil {
+		return nil, err
+	}
+	var object struct{}
+	if err := route.Unmarshal(body, &object); err != nil {
+		return nil, err
+	}
+	var buf bytes.Buffer
+	if err := json.Compact(&buf, body); err != nil {
+		return nil, errdefs.New(errdefs.Unprocessable, "The body is not JSON.").WithCause(err)
+	}
+	return buf.Bytes(), nil
+}
+
+func (a *API) userInfo(ctx context.Context, c *route.Call) (json.RawMessage, error) {
+	u, err := a.Users.UserByID(ctx, c.Who.UserID)
+	if err != nil {
+		return nil, err
+	}
+	return rawOrNull(u.Info), nil
+}
+
+func (a *API) setUserInfo(w http.ResponseWriter, r *http.Request, c *route.Call) error {
+	var in map[string]json.RawMessage
+	if err := route.Decode(w, r, c, &in); err != nil {
+		return err
+	}
+	u, err := a.Users.UserByID(r.Context(), c.Who.UserID)
+	if err != nil {
+		return err
+	}
+	all := map[string]json.RawMessage{}
+	if u.Info != "" {
+		if err := json.Unmarshal([]byte(u.Info), &all); err != nil {
+			return err
+		}
+	}
+	for k, v := range in {
+		all[k] = v
+	}
+	body, err := route.Marshal(all)
+	if err != nil {
+		return err
+	}
+	text := string(body)
+	if len(text) > 1<<20 {
+		return errdefs.New(errdefs.TooLarge, "All that is kept of you would be larger than 1 MiB.")
+	}
+	if _, err := a.Auth.Change(r.Context(), c.Who.UserID, user.Change{Info: &text}); err != nil {
+		return err
+	}
+	return route.WriteBody(w, http.StatusOK, body)
+}
