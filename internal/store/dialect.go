@@ -25,13 +25,16 @@ func sqliteDialect() *dialect {
 
 func postgresDialect(origin string) *dialect {
 	return &dialect{
-		name:      "postgres",
-		hasSchema: `SELECT count(to_regclass('portico.schema_migrations'))`,
+		name: "postgres",
+		// Not to_regclass: its cache does not see what was committed while this
+		// transaction waited for its lock.
+		hasSchema: `SELECT count(*) FROM pg_tables WHERE schemaname = 'portico' AND tablename = 'schema_migrations'`,
 		// Without the check, an existing schema would still ask for the right to create one.
-		makeSchema: `DO $$ BEGIN IF to_regnamespace('portico') IS NULL THEN CREATE SCHEMA portico; END IF; END $$`,
-		lockStart:  `SELECT pg_advisory_xact_lock(7308325525861295983)`,
-		lockUsers:  `LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE`,
-		notify:     `SELECT pg_notify('portico', $1)`,
-		origin:     origin,
+		makeSchema: `DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = 'portico') THEN CREATE SCHEMA portico; END IF; END $$`,
+		// The migration of another server may take longer than a lock else may.
+		lockStart: `SELECT pg_advisory_xact_lock(7308325525861295983) FROM set_config('lock_timeout', '0', true)`,
+		lockUsers: `LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE`,
+		notify:    `SELECT pg_notify('portico', $1)`,
+		origin:    origin,
 	}
 }

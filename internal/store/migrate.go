@@ -64,8 +64,10 @@ func migrations(files fs.FS, engine string) ([]migration, error) {
 
 // migrate brings the schema up to date, in one transaction: a crash at any
 // point leaves the schema as it was. It takes no lock when nothing is to do.
-func (db *DB) migrate(ctx context.Context) error {
-	all, err := migrations(migrationFiles, db.dialect.name)
+func (db *DB) migrate(ctx context.Context) error { return db.migrateFrom(ctx, migrationFiles) }
+
+func (db *DB) migrateFrom(ctx context.Context, files fs.FS) error {
+	all, err := migrations(files, db.dialect.name)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,7 @@ type DB struct {
 	ears       *listener
 	notices    []string
 	statements atomic.Uint64
+	closed     sync.Once
 }
 
 // Open opens the database that url names and brings its schema up to date. An
@@ -113,11 +115,17 @@ func (db *DB) Ping(ctx context.Context) (err error) {
 }
 
 // Close releases the connections and, for SQLite, the lock of the folder.
-func (db *DB) Close() error {
-	var errs []error
+// Closing again does nothing.
+func (db *DB) Close() (err error) {
+	db.closed.Do(func() { err = db.close() })
+	return err
+}
+
+func (db *DB) close() error {
 	if db.ears != nil {
 		db.ears.close()
 	}
+	var errs []error
 	if db.reader != nil && db.reader != db.writer {
 		errs = append(errs, db.reader.Close())
 	}

@@ -1,0 +1,45 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"io/fs"
+
+	"portico/internal/event"
+)
+
+// What the tests of this package see of its inside.
+
+// Writer is where raw statements of tests run.
+func (db *DB) Writer() *sql.DB { return db.writer }
+
+// Migrate applies the migrations of other files than the embedded ones.
+func Migrate(ctx context.Context, db *DB, files fs.FS) error { return db.migrateFrom(ctx, files) }
+
+// UserPages gives every statement that userPage can make.
+func UserPages() []string {
+	var all []string
+	for _, order := range []string{"", "name", "email", "role", "created_at", "last_active_at"} {
+		for i := range 4 {
+			all = append(all, string(userPage(order, i&1 == 1, i&2 == 2)))
+		}
+	}
+	return all
+}
+
+// Dialect gives the statements of the engine of db.
+func (db *DB) Dialect() []string {
+	d := db.dialect
+	var all []string
+	for _, q := range []query{d.hasSchema, d.lockStart, d.lockUsers, d.notify} {
+		if q != "" {
+			all = append(all, string(q))
+		}
+	}
+	return all
+}
+
+// Payloads and Unpack are the notifications between servers.
+func Payloads(origin string, events []event.Event) []string { return payloads(origin, events) }
+
+func Unpack(origin, text string) []event.Event { return unpack(origin, text) }
