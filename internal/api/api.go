@@ -29,6 +29,7 @@ type API struct {
 	ModelRows model.Store
 	Grants    access.Store
 	Chat      *chat.Service
+	Ollama    Ollama
 
 	Config Config
 	Log    *slog.Logger     // nil discards
@@ -39,8 +40,9 @@ type API struct {
 	// NotReady gives the reasons why new work should go elsewhere (starting,
 	// draining); nil, or no reasons, is ready.
 	NotReady func() []string
-	// Observe is told of every answer, for metrics and the log; nil is nobody. c.Route is nil
-	// for a path that no route has. A streamed answer is told at its end.
+	// Observe is told of every answer, for metrics and the log; nil is nobody.
+	// c.Route is nil for a path that no route has. A streamed answer is told
+	// at its end, or when it is parked.
 	Observe func(c *route.Call, status int, took time.Duration, bytes int64)
 }
 

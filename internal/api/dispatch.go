@@ -40,7 +40,7 @@ type edge struct {
 	ids     *requestIDs
 	now     func() time.Time
 	log     *slog.Logger
-	observe func(*route.Route, int, time.Duration, int64)
+	observe func(*route.Call, int, time.Duration, int64)
 	pool    sync.Pool
 }
 
@@ -212,7 +212,7 @@ func (e *edge) end(x *exchange, r *http.Request) {
 		writeError(&x.response, dialect(x.call.Route, r), errdefs.From(nil), x.call.RequestID)
 	}
 	if e.observe != nil {
-		e.observe(x.call.Route, x.status, time.Since(x.began), x.bytes)
+		e.observe(&x.call, x.status, time.Since(x.began), x.bytes)
 	}
 	*x = exchange{}
 	e.pool.Put(x)

@@ -141,10 +141,10 @@ func TestBlindRouteAsksNobody(t *testing.T) {
 	t.Parallel()
 	row := door(route.Public, say("{}"))
 	row.Blind = true
-	asked := authFunc(func(*http.Request) (auth.Identity, error) {
+	asked := authFunc{fn: func(*http.Request) (auth.Identity, error) {
 		t.Error("credential was read")
 		return auth.Identity{}, nil
-	})
+	}}
 	if w := ask(testEdge(t, asked, row), "POST", "/api/x", "{}", "Authorization", "Bearer x"); w.Code != 200 {
 		t.Error(w.Code)
 	}
