@@ -149,7 +149,7 @@ func AppendString[T string | []byte](dst []byte, s T) []byte {
 // within the quotes, still escaped where it has escapes. It reports false, and
 // may have called fn, when raw is no object.
 func Each(raw []byte, fn func(key, value []byte)) bool {
-	s := scanner{b: raw, depth: unlimited, keys: unlimited}
+	s := scanner{b: raw, depth: deepest, keys: unlimited}
 	s.space()
 	if s.peek() != '{' || s.enter() != nil {
 		return false
@@ -171,7 +171,7 @@ func Each(raw []byte, fn func(key, value []byte)) bool {
 // Elements calls fn for every element of a raw array, in order. It reports
 // false, and may have called fn, when raw is no array.
 func Elements(raw []byte, fn func(value []byte)) bool {
-	s := scanner{b: raw, depth: unlimited, keys: unlimited}
+	s := scanner{b: raw, depth: deepest, keys: unlimited}
 	s.space()
 	if s.peek() != '[' || s.enter() != nil {
 		return false
@@ -186,9 +186,12 @@ func Elements(raw []byte, fn func(value []byte)) bool {
 	return s.err == nil && s.end() == nil
 }
 
-// unlimited is for values that were checked before, and still bounds how deep
-// the stack may grow on those that were not.
-const unlimited = 100_000
+// Values that were checked before need no limits; on others the stack still may
+// not grow without end.
+const (
+	unlimited = 1 << 30
+	deepest   = 100_000
+)
 
 // Lookup gives the raw value of a member of a raw object, the last one of that
 // key, or nil.

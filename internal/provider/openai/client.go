@@ -83,6 +83,7 @@ type call struct {
 	home  *Client
 	req   hop.Request
 	reply provider.Reply
+	edit  edit
 	out   []byte // the request's body, when it had to be written anew
 	in    []byte // the answer's
 }
@@ -96,6 +97,7 @@ func (k *call) release() {
 	release := k.reply.Release
 	k.req, k.reply = hop.Request{}, provider.Reply{Release: release}
 	k.out, k.in = reusable(k.out), reusable(k.in)
+	k.edit.reset()
 	k.home.calls.Put(k)
 }
 
@@ -109,12 +111,8 @@ func reusable(b []byte) []byte {
 // Chat asks for an answer.
 func (c *Client) Chat(ctx context.Context, req *provider.ChatRequest) (*provider.Reply, error) {
 	k := c.call()
-	body := c.chatBody(k.out[:0], req)
-	if len(body) > 0 && len(req.Doc.Raw) > 0 && &body[0] != &req.Doc.Raw[0] {
-		k.out = body
-	}
 	k.req = hop.Request{Method: http.MethodPost, Path: "/chat/completions", ContentType: "application/json",
-		Header: c.headers(req.Caller), Body: body, Events: req.Stream}
+		Header: c.headers(req.Caller), Body: k.chatBody(req), Events: req.Stream}
 	if req.Stream {
 		k.req.Accept = "text/event-stream"
 		k.req.Timeouts.Idle = c.opt.Idle
@@ -137,14 +135,8 @@ func (c *Client) Chat(ctx context.Context, req *provider.ChatRequest) (*provider
 // Embed passes the request on, and the answer back.
 func (c *Client) Embed(ctx context.Context, req *provider.EmbedRequest) (*provider.Reply, error) {
 	k := c.call()
-	e := edit{doc: req.Doc}
-	e.model(req.Model)
-	body := e.write(k.out[:0])
-	if &body[0] != &req.Doc.Raw[0] {
-		k.out = body
-	}
 	k.req = hop.Request{Method: http.MethodPost, Path: "/embeddings", ContentType: "application/json",
-		Accept: "application/json", Header: c.headers(req.Caller), Body: body}
+		Accept: "application/json", Header: c.headers(req.Caller), Body: k.embedBody(req)}
 	resp, err := c.answer(ctx, k)
 	if err != nil {
 		k.release()
@@ -170,7 +162,7 @@ func isEvents(contentType string) bool {
 	return len(contentType) >= 17 && strings.EqualFold(contentType[:17], "text/event-stream")
 }
 
-// limitsOf an upstream's answer: it is trusted with more than a client is.
+// limitsOfAnswer bound what an upstream says: it is trusted with more than a client is.
 var limitsOfAnswer = rawjson.Limits{Depth: 512, Keys: 4 << 20}
 
 // whole reads an answer that is not streamed.

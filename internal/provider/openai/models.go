@@ -1,7 +1,9 @@
 package openai
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -43,15 +45,18 @@ func (c *Client) Models(ctx context.Context) ([]provider.Entry, error) {
 }
 
 func listOf(body []byte) ([]byte, bool) {
-	if !rawjson.Valid(body) {
+	d := rawjson.Get()
+	defer rawjson.Put(d)
+	switch err := d.Parse(body, limitsOfAnswer); {
+	case err == nil:
+	case errors.Is(err, rawjson.ErrNotObject):
+		body = bytes.TrimSpace(body)
+		return body, rawjson.IsArray(body)
+	default:
 		return nil, false
 	}
-	body = []byte(strings.TrimSpace(string(body)))
-	if rawjson.IsArray(body) {
-		return body, true
-	}
-	for _, key := range []string{"data", "models"} {
-		if list := rawjson.Lookup(body, key); rawjson.IsArray(list) {
+	for _, key := range [...]string{"data", "models"} {
+		if list := d.Get(key); rawjson.IsArray(list) {
 			return list, true
 		}
 	}

@@ -10,25 +10,39 @@ import (
 )
 
 // chatBody gives the body to send: the client's own bytes when nothing has to
-// change, else a body written anew into dst.
-func (c *Client) chatBody(dst []byte, req *provider.ChatRequest) []byte {
-	var room [12]rawjson.Set
-	e := edit{doc: req.Doc, set: room[:0]}
+// change, else a body written anew into the call's buffer.
+func (k *call) chatBody(req *provider.ChatRequest) []byte {
+	e := &k.edit
+	e.doc = req.Doc
 	e.model(req.Model)
 	e.stream(req.Stream)
 	e.params(req.Params)
-	e.tokens(req.Model, c.official)
+	e.tokens(req.Model, k.home.official)
 	e.roles(req.Model)
 	e.logitBias()
-	return e.write(dst)
+	return k.written()
 }
 
-// edit collects what differs from the client's body.
+// embedBody is chatBody for an embeddings route.
+func (k *call) embedBody(req *provider.EmbedRequest) []byte {
+	k.edit.doc = req.Doc
+	k.edit.model(req.Model)
+	return k.written()
+}
+
+// edit collects what differs from the client's body. It is part of a call, so
+// that its lists are used again.
 type edit struct {
 	doc  *rawjson.Doc
 	set  []rawjson.Set
 	less [3]string // further members to leave out
 	n    int
+	name []byte // the model, when it is set
+}
+
+func (e *edit) reset() {
+	clear(e.set)
+	*e = edit{set: e.set[:0], name: e.name[:0]}
 }
 
 func (e *edit) put(key string, value []byte) {
@@ -61,7 +75,8 @@ func (e *edit) model(id string) {
 	if plain, ok := rawjson.Plain(raw); ok && string(plain) == id {
 		return
 	}
-	e.put("model", rawjson.AppendString(nil, id))
+	e.name = rawjson.AppendString(e.name[:0], id)
+	e.put("model", e.name)
 }
 
 // stream makes the member say what was settled, and leaves out the options of
@@ -217,12 +232,14 @@ func (e *edit) logitBias() {
 	e.put("logit_bias", append(out, '}'))
 }
 
-// write gives the client's bytes when there is nothing to change.
-func (e *edit) write(dst []byte) []byte {
+// written gives the client's bytes when there is nothing to change.
+func (k *call) written() []byte {
+	e := &k.edit
 	if len(e.set) == 0 && e.n == 0 && !e.doc.Duplicate && !e.anyConsumed() {
 		return e.doc.Raw
 	}
-	return e.doc.Append(dst, e.dropped, e.set)
+	k.out = e.doc.Append(k.out[:0], e.dropped, e.set)
+	return k.out
 }
 
 func (e *edit) anyConsumed() bool {
