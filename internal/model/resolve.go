@@ -25,8 +25,8 @@ func (g *Registry) Resolve(ctx context.Context, who *access.Principal, id string
 		g.refreshDue(now)
 	}
 	e := s.byID[id]
-	if e == nil {
-		if e, err = g.seek(ctx, id); err != nil {
+	if e == nil || e.base == nil {
+		if e, err = g.seek(ctx, id, s.missing(id)); err != nil {
 			return nil, err
 		}
 	}
@@ -38,13 +38,33 @@ func (g *Registry) Resolve(ctx context.Context, who *access.Principal, id string
 
 func notFound() error { return errdefs.New(errdefs.NotFound, "Model not found") }
 
-// seek asks the connections for a model that is not known.
-func (g *Registry) seek(ctx context.Context, id string) (*Entry, error) {
-	if id == "" || len(id) > maxID {
-		return nil, nil
+// missing is the id that keeps another one from being usable: itself when it
+// is unknown, else what it stands on in the end; "" when asking cannot help.
+func (s *Snapshot) missing(id string) string {
+	for range maxChain {
+		e := s.byID[id]
+		if e == nil {
+			e = s.find(id)
+		}
+		if e == nil {
+			return id
+		}
+		if e.base != nil || !e.active {
+			return ""
+		}
+		id = e.Row.BaseModelID
 	}
+	return ""
+}
+
+// seek asks the connections for a model that is not known, and gives the entry
+// of id after that.
+func (g *Registry) seek(ctx context.Context, id, missing string) (*Entry, error) {
 	find := func() *Entry { return g.snap.Load().byID[id] }
-	found := func() bool { return find() != nil }
+	if missing == "" || len(missing) > maxID {
+		return find(), nil
+	}
+	found := func() bool { e := find(); return e != nil && e.base != nil }
 	for range 2 { // an asking that was under way may have missed the model
 		now := g.cfg.Now()
 		g.mu.Lock()
@@ -62,8 +82,8 @@ func (g *Registry) seek(ctx context.Context, id string) (*Entry, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if e := find(); e != nil || !joined || !may {
-			return e, nil
+		if found() || !joined || !may {
+			break
 		}
 	}
 	return find(), nil
