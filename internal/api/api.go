@@ -58,6 +58,7 @@ func (a *API) Routes() []route.Route {
 		a.userRoutes(),
 		a.completionRoutes(),
 		a.embeddingRoutes(),
+		a.ollamaRoutes(),
 		a.appConfigRoutes(),
 		a.docsRoutes(),
 	} {

@@ -1,0 +1,267 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"portico/internal/access"
+	"portico/internal/api/route"
+	"portico/internal/errdefs"
+	"portico/internal/model"
+	"portico/internal/provider"
+	"portico/internal/rawjson"
+	"portico/internal/relay"
+	"portico/internal/setting"
+	"portico/internal/usage"
+)
+
+// Ollama is what the Ollama door needs beyond the models and the settings.
+type Ollama struct {
+	// Connect makes a connection that is to be tried; nobody uses it afterwards.
+	Connect func(*provider.Connection) (*provider.Backend, error)
+	// Fetch opens an address on the internet: the answer and its length in
+	// bytes, -1 when unknown. It never reaches inside.
+	Fetch func(ctx context.Context, url string) (io.ReadCloser, int64, error)
+	// TempDir is where files of models wait to be sent on; "" is the system's.
+	TempDir string
+	// Usage counts what answers cost; nil does not.
+	Usage *usage.Recorder
+}
+
+var errOllamaOff = errdefs.New(errdefs.Unavailable, "The Ollama API is switched off on this server. An administrator can switch it on.")
+
+// ollamaOn fails while the door is closed.
+func (a *API) ollamaOn() error {
+	if !setting.Get(a.Settings, setting.OllamaEnable) {
+		return errOllamaOff
+	}
+	return nil
+}
+
+// ollamaBody is a checked body and the model that it names.
+type ollamaBody struct {
+	doc   rawjson.Doc
+	model string
+	key   string // the member that names it: "model", or "name"
+}
+
+func readOllama(r *http.Request, c *route.Call, keys ...string) (*ollamaBody, error) {
+	raw, err := route.ReadBody(r, c)
+	if err != nil {
+		return nil, err
+	}
+	b := new(ollamaBody)
+	if err := b.doc.Parse(raw, rawjson.Limits{}); err != nil {
+		return nil, route.SyntaxError(err)
+	}
+	for _, b.key = range keys {
+		if b.model, _ = b.doc.String(b.key); b.model != "" {
+			return b, nil
+		}
+	}
+	return nil, route.Fault("missing", []any{"body", keys[0]}, "Field required", nil)
+}
+
+// named gives the body with the model under the name that its upstream knows.
+// Nothing else is changed, and nothing at all where the name is the same.
+func (b *ollamaBody) named(upstream string, more ...rawjson.Set) []byte {
+	if len(more) == 0 && !b.doc.Duplicate && (upstream == b.model || upstream == b.model+":latest") {
+		return b.doc.Raw
+	}
+	set := more
+	if upstream != b.model && upstream != b.model+":latest" {
+		set = append(set, rawjson.Set{Key: b.key, Value: rawjson.AppendString(nil, upstream)})
+	}
+	return b.doc.Append(make([]byte, 0, len(b.doc.Raw)+len(upstream)+32), nil, set)
+}
+
+// ollamaUse makes the handler of a route that uses one model: the body is
+// passed on to path, and the answer as it comes.
+func (a *API) ollamaUse(path string) route.Handler {
+	return func(w http.ResponseWriter, r *http.Request, c *route.Call) error {
+		if err := a.ollamaOn(); err != nil {
+			return err
+		}
+		b, err := readOllama(r, c, ollamaNames(path)...)
+		if err != nil {
+			return err
+		}
+		target, err := a.ollamaModel(r.Context(), c.Who, b.model)
+		if err != nil {
+			return err
+		}
+		backends, err := a.ollamaPick(r, c.Who, target)
+		if err != nil {
+			return err
+		}
+		req := provider.ForwardRequest{Method: "POST", Path: path, Body: b.named(target.Upstream), Caller: ollamaCaller(c.Who)}
+		if target.Row != nil {
+			req.Params = target.Row.Params
+		}
+		return a.ollamaSend(w, r, c, backends, &req, target.ID, nil)
+	}
+}
+
+// ollamaNames are the members that may name the model.
+func ollamaNames(path string) []string {
+	if path == "/api/show" {
+		return []string{"model", "name"}
+	}
+	return []string{"model"}
+}
+
+// ollamaModel finds a model that an Ollama serves. Whoever is no administrator
+// cannot tell a model that is not there from one that is not theirs.
+func (a *API) ollamaModel(ctx context.Context, who *access.Principal, id string) (*model.Target, error) {
+	target, err := a.Models.Resolve(ctx, who, id)
+	switch {
+	case err == nil && target.Kind == provider.Ollama:
+		return target, nil
+	case err != nil && !errdefs.Is(err, errdefs.NotFound):
+		return nil, err
+	case !who.IsAdmin():
+		return nil, errdefs.New(errdefs.Forbidden, "Model not found")
+	}
+	return nil, ollamaUnknown(id)
+}
+
+func ollamaUnknown(id string) error {
+	return errdefs.Newf(errdefs.Invalid, "Model '%s' was not found", id)
+}
+
+// ollamaPick gives the backends to try, best first: those that serve the
+// model, or the one that the path names.
+func (a *API) ollamaPick(r *http.Request, who *access.Principal, target *model.Target) ([]*provider.Backend, error) {
+	if r.PathValue("url_idx") == "" {
+		return provider.Choose(target.Backends, a.now()), nil
+	}
+	index, err := ollamaIndex(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range target.Backends {
+		if b.Index == index {
+			return []*provider.Backend{b}, nil
+		}
+	}
+	if !who.IsAdmin() {
+		return nil, errdefs.New(errdefs.Forbidden, "You may not use this connection for this model. Leave its number out of the path.")
+	}
+	b, err := a.ollamaBackend(index)
+	return []*provider.Backend{b}, err
+}
+
+func ollamaIndex(r *http.Request) (int, error) {
+	args := route.ArgsOf(r)
+	index := args.PathInt("url_idx")
+	return index, args.Err()
+}
+
+// ollamaBackend is the connection of a number, if it is switched on.
+func (a *API) ollamaBackend(index int) (*provider.Backend, error) {
+	all := a.Models.Backends(provider.Ollama)
+	if index < 0 || index >= len(all) || !all[index].Enabled() {
+		return nil, errdefs.Newf(errdefs.Invalid, "There is no Ollama connection %d, or it is switched off.", index)
+	}
+	return all[index], nil
+}
+
+func (a *API) now() time.Time {
+	if a.Now != nil {
+		return a.Now()
+	}
+	return time.Now()
+}
+
+func ollamaCaller(who *access.Principal) provider.Caller {
+	return provider.Caller{ID: who.UserID, Name: who.Name, Email: who.Email, Role: string(who.Role)}
+}
+
+var errNoOllama = errdefs.New(errdefs.Internal, "No Ollama connection answers. An administrator has to check the connections.")
+
+// ollamaAsk asks one backend after the other, as long as none can have begun
+// to answer. done is to be called when the answer is over.
+func ollamaAsk(ctx context.Context, backends []*provider.Backend, req *provider.ForwardRequest) (reply *provider.Reply, done func(error), err error) {
+	err = errNoOllama
+	for _, b := range backends {
+		f, ok := b.Provider.(provider.Forwarder)
+		if !ok {
+			continue // a connection that is not set up rightly
+		}
+		done := b.Begin()
+		if reply, err = f.Forward(ctx, req); err == nil {
+			return reply, done, nil
+		}
+		done(err)
+		if req.Upload != nil || !provider.MayRetry(err) {
+			break
+		}
+	}
+	return nil, nil, err
+}
+
+// ollamaSend passes a call on and its answer back. after, which may be nil, is
+// called once the answer ended well.
+func (a *API) ollamaSend(w http.ResponseWriter, r *http.Request, c *route.Call, backends []*provider.Backend, req *provider.ForwardRequest, id string, after func()) error {
+	life, leave := relay.Context(r)
+	defer leave()
+	reply, done, err := ollamaAsk(life, backends, req)
+	if err != nil {
+		return err
+	}
+	cost := a.ollamaCost(c.Who, id)
+	finish := func(err error, used provider.Usage) {
+		done(err)
+		cost(err, used)
+		if err == nil && after != nil {
+			after()
+		}
+		if reply.Release != nil {
+			reply.Release()
+		}
+	}
+	if reply.Stream == nil {
+		finish(nil, reply.Usage)
+		return ollamaWrite(w, reply)
+	}
+	render := NDJSONError
+	if strings.HasPrefix(reply.ContentType, "text/event-stream") {
+		render = SSEError
+	}
+	return relay.Send(w, r, relay.Head{Status: reply.Status, ContentType: reply.ContentType}, reply.Stream, relay.Options{
+		Life: life, Error: render, Done: func(err error) { finish(err, reply.Stream.Usage()) },
+	})
+}
+
+// ollamaCost gives what counts a call at its end. It keeps nothing of the
+// request, for it may be called after the handler has returned.
+func (a *API) ollamaCost(who *access.Principal, id string) func(error, provider.Usage) {
+	rec, key := a.Ollama.Usage, usage.Key{UserID: who.UserID, KeyID: who.KeyID, Model: id}
+	if rec == nil || id == "" {
+		return func(error, provider.Usage) {}
+	}
+	return func(err error, used provider.Usage) {
+		gone := errors.Is(err, relay.ErrClientGone)
+		rec.Add(key, err != nil && !gone, used.Prompt, used.Completion)
+	}
+}
+
+// ollamaWrite answers with a whole body.
+func ollamaWrite(w http.ResponseWriter, reply *provider.Reply) error {
+	kind := reply.ContentType
+	if media, _, err := mime.ParseMediaType(kind); err == nil && media == "application/json" {
+		kind = media
+	}
+	if kind == "" {
+		kind = "application/json"
+	}
+	w.Header()["Content-Type"] = []string{kind}
+	w.WriteHeader(reply.Status)
+	_, err := w.Write(reply.Body)
+	return err
+}
