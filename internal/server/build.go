@@ -18,10 +18,11 @@ import (
 
 // build makes the rooms of a running server and its handler.
 func (s *Server) build(ctx context.Context) (http.Handler, error) {
+	up := newUpstreams(s.cfg, s.Settings, s.log)
 	var err error
 	s.models, err = model.New(ctx, model.Config{
 		Settings: s.Settings, Rows: s.DB, Grants: s.DB, Bus: s.Bus, Policy: policy(s.cfg),
-		Connect:     newUpstreams(s.cfg, s.Settings, s.log).connect,
+		Connect:     up.connect,
 		ListTimeout: s.cfg.UpstreamList,
 		Log:         s.log,
 	})
@@ -42,6 +43,11 @@ func (s *Server) build(ctx context.Context) (http.Handler, error) {
 		ModelRows: s.DB,
 		Grants:    s.DB,
 		Chat:      s.chat,
+		Ollama: api.Ollama{
+			Connect: up.connect,
+			Fetch:   newFetcher().fetch,
+			Usage:   s.usage,
+		},
 		Config: api.Config{
 			Version:      config.Version,
 			Dev:          s.cfg.Dev(),

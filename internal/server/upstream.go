@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"sync"
 
-	"net"
 	"portico/internal/config"
+	"portico/internal/egress"
 	"portico/internal/hop"
 	"portico/internal/provider"
 	"portico/internal/provider/ollama"
@@ -25,7 +25,7 @@ type upstreams struct {
 }
 
 func newUpstreams(cfg *config.Config, settings *setting.Settings, log *slog.Logger) *upstreams {
-	return &upstreams{cfg: cfg, settings: settings, dialer: &net.Dialer{}, log: log}
+	return &upstreams{cfg: cfg, settings: settings, dialer: egress.NewAdmin(egress.Config{}), log: log}
 }
 
 // connect makes a backend of a connection. It opens nothing yet.

@@ -222,7 +222,7 @@ func parse(t *testing.T, b []byte) any {
 }
 
 // merge lays the elements of a list over each other, as the recording did: a
-// key is there when any element has it, and null gives way.
+// key is there when any element has it, null gives way, and the first stays.
 func merge(list []any) any {
 	var out any
 	for _, v := range list {
@@ -248,6 +248,9 @@ func over(a, b any) any {
 		if l, ok := a.([]any); ok {
 			return append(l, b...)
 		}
+	}
+	if a != nil {
+		return a
 	}
 	return b
 }
