@@ -111,26 +111,25 @@ func errEmailTaken() error {
 // createMember makes the account of a sign-up, which must still be open when
 // it turns out that somebody else was the first.
 func (s *Service) createMember(ctx context.Context, u *user.User, hash string) error {
-	if s.populated.Load() {
-		return s.insert(ctx, u, hash, false)
-	}
-	s.first.Lock()
-	defer s.first.Unlock()
-	someone, err := s.Populated(ctx)
-	if err != nil {
-		return err
-	}
-	if someone { // while we waited
-		if !setting.Get(s.settings, setting.EnableSignup) {
-			return errSignUpClosed()
+	if !s.populated.Load() {
+		s.first.Lock()
+		defer s.first.Unlock()
+		someone, err := s.someone(ctx)
+		if err != nil {
+			return err
 		}
-		return s.insert(ctx, u, hash, false)
+		if !someone {
+			err := s.becomeFirst(ctx, u, hash)
+			if errdefs.Is(err, errdefs.Conflict) { // on another server
+				return errSignUpClosed()
+			}
+			return err
+		}
 	}
-	err = s.becomeFirst(ctx, u, hash)
-	if errdefs.Is(err, errdefs.Conflict) { // on another server
+	if !setting.Get(s.settings, setting.EnableSignup) { // since we looked
 		return errSignUpClosed()
 	}
-	return err
+	return s.insert(ctx, u, hash, false)
 }
 
 // create makes an account without asking whether sign-up is open.
@@ -138,7 +137,7 @@ func (s *Service) create(ctx context.Context, u *user.User, hash string) error {
 	if !s.populated.Load() {
 		s.first.Lock()
 		defer s.first.Unlock()
-		someone, err := s.Populated(ctx)
+		someone, err := s.someone(ctx)
 		if err != nil {
 			return err
 		}
@@ -160,7 +159,8 @@ func (s *Service) becomeFirst(ctx context.Context, u *user.User, hash string) er
 		u.Role = role
 		return err
 	}
-	s.populated.Store(true)
+	// Only once sign-up is closed may others go past s.first.
+	defer s.populated.Store(true)
 	s.setup.spend()
 	switch origin, _ := s.settings.Origin(setting.EnableSignup.Name); origin {
 	case setting.FromFlag, setting.FromEnv, setting.FromFile:
@@ -205,15 +205,23 @@ func (s *Service) insert(ctx context.Context, u *user.User, hash string, first b
 
 // Populated reports whether there is anybody yet.
 func (s *Service) Populated(ctx context.Context) (bool, error) {
+	someone, err := s.someone(ctx)
+	if someone && !s.populated.Load() {
+		// Whoever is just becoming the first closes sign-up before others look.
+		s.first.Lock()
+		s.populated.Store(true)
+		s.first.Unlock()
+	}
+	return someone, err
+}
+
+func (s *Service) someone(ctx context.Context) (bool, error) {
 	if s.populated.Load() {
 		return true, nil
 	}
 	n, err := s.users.CountUsers(ctx)
 	if err != nil {
 		return false, internal(err)
-	}
-	if n > 0 {
-		s.populated.Store(true)
 	}
 	return n > 0, nil
 }

@@ -157,13 +157,17 @@ func statusOf(err error) int {
 
 // transports are the ways in which a credential can travel.
 var transports = map[string]func(secret string) *http.Request{
-	"bearer":      bearer,
-	"lower case":  func(s string) *http.Request { return request("/api/models", "Authorization", "bearer "+s) },
-	"other":       func(s string) *http.Request { return request("/api/models", "Authorization", "Token "+s) },
-	"cookie":      func(s string) *http.Request { return request("/api/models", "Cookie", "a=b; token="+s+"; c=d") },
-	"key header":  func(s string) *http.Request { return request("/api/models", "X-Api-Key", s) },
-	"both agree":  func(s string) *http.Request { return request("/api/models", "X-Api-Key", s, "Authorization", "Bearer "+s) },
-	"bearer wins": func(s string) *http.Request { return request("/api/models", "Cookie", "token=x", "Authorization", "Bearer "+s) },
+	"bearer":     bearer,
+	"lower case": func(s string) *http.Request { return request("/api/models", "Authorization", "bearer "+s) },
+	"other":      func(s string) *http.Request { return request("/api/models", "Authorization", "Token "+s) },
+	"cookie":     func(s string) *http.Request { return request("/api/models", "Cookie", "a=b; token="+s+"; c=d") },
+	"key header": func(s string) *http.Request { return request("/api/models", "X-Api-Key", s) },
+	"both agree": func(s string) *http.Request {
+		return request("/api/models", "X-Api-Key", s, "Authorization", "Bearer "+s)
+	},
+	"bearer wins": func(s string) *http.Request {
+		return request("/api/models", "Cookie", "token=x", "Authorization", "Bearer "+s)
+	},
 }
 
 // safeBuffer is a log that may be written to from anywhere.
@@ -183,4 +187,3 @@ func (s *safeBuffer) String() string {
 	defer s.mu.Unlock()
 	return s.b.String()
 }
-
