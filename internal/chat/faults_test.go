@@ -1,0 +1,519 @@
+package chat_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"portico/internal/config"
+	"portico/internal/provider/providertest"
+)
+
+// The faults of upstreams and clients, numbered as in the failure model. Each
+// goes through the whole server: route, key, model, pipeline, provider, socket.
+
+type (
+	conn    = providertest.Conn
+	request = providertest.Request
+)
+
+// rounds is how often a fault is repeated that might show only at times.
+const rounds = 100
+
+func TestFault01_ResetMidStream(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *conn, _ *request) {
+		c.Stream("text/event-stream")
+		c.Chunk(delta("one", "null"))
+		time.Sleep(2 * time.Millisecond) // a reset may destroy what is not yet read
+		c.Reset()
+	})
+	for range rounds {
+		a := s.ask(question(true))
+		if a.status != 200 || a.err != nil || !strings.HasPrefix(a.body, delta("one", "null")) {
+			t.Fatalf("%d %q %v", a.status, a.body, a.err)
+		}
+		rest := strings.TrimPrefix(a.body, delta("one", "null"))
+		if strings.Count(rest, `data: {"error":`) != 1 || !strings.HasSuffix(rest, "\n\n"+doneEvent) {
+			t.Fatalf("one error and the end must follow, not %q", rest)
+		}
+	}
+}
+
+func TestFault02_EndWithoutDone(t *testing.T) {
+	t.Parallel()
+	var ended time.Time
+	for _, tt := range []struct{ in, want string }{
+		{delta("one", "null"), `"code":"upstream_eof"`},
+		{delta("one", `"stop"`), delta("one", `"stop"`) + doneEvent},
+	} {
+		s := start(t, func(c *conn, _ *request) {
+			c.Send(providertest.Head(200, "Content-Type: text/event-stream") + tt.in)
+			ended = time.Now()
+			c.Close()
+		})
+		a := s.ask(question(true))
+		if !strings.HasPrefix(a.body, tt.in) || !strings.Contains(a.body, tt.want) || strings.Count(a.body, doneEvent) != 1 {
+			t.Errorf("%q", a.body)
+		}
+		if late := time.Since(ended); late > 2*time.Second {
+			t.Errorf("the end came %v late", late)
+		}
+	}
+}
+
+func TestFault03_SlowLoris(t *testing.T) {
+	t.Parallel()
+	s := startWith(t, func(c *config.Config) { c.UpstreamIdle = 300 * time.Millisecond }, func(c *conn, _ *request) {
+		c.Stream("text/event-stream")
+		c.Chunk(delta("one", "null"))
+		for c.Chunk("x") { // bytes, but no events
+			time.Sleep(30 * time.Millisecond)
+		}
+	})
+	began := time.Now()
+	a := s.ask(question(true))
+	if took := time.Since(began); took < 250*time.Millisecond || took > 5*time.Second {
+		t.Errorf("given up after %v", took)
+	}
+	if !strings.Contains(a.body, `"error"`) || !strings.HasSuffix(a.body, doneEvent) {
+		t.Errorf("%q", a.body)
+	}
+}
+
+func TestFault04_NoHeaders(t *testing.T) {
+	t.Parallel()
+	s := startWith(t, func(c *config.Config) { c.UpstreamFirstByte = 300 * time.Millisecond }, func(c *conn, _ *request) { c.Gone(10 * time.Second) })
+	for _, stream := range []bool{false, true} {
+		s.failed(s.ask(question(stream)), http.StatusGatewayTimeout)
+	}
+}
+
+func TestFault05_MalformedEvents(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	good := delta("good", "null")
+	long := `data: {"id":"` + strings.Repeat("x", 10<<20) + `"}` + "\n\n"
+	for name, tt := range map[string]struct {
+		in   string
+		want []string
+		not  string
+	}{
+		"no field":      {"hello\n\n" + good + doneEvent, []string{good, doneEvent}, "hello"},
+		"bad UTF-8":     {good + "data: \xff\xfe\n\n" + good + doneEvent, []string{good, doneEvent}, ""},
+		"mixed ends":    {strings.ReplaceAll(good, "\n", "\r\n") + good + doneEvent, []string{"good", doneEvent}, ""},
+		"a mark first":  {"\xef\xbb\xbf" + good + doneEvent, []string{"good", doneEvent}, ""},
+		"NUL":           {"data: a\x00b\n\n" + good + doneEvent, []string{good, doneEvent}, ""},
+		"10 MiB line":   {good + long + good + doneEvent, []string{good, `"error"`}, ""},
+		"a bare object": {`{"error":{"message":"x"}}` + "\n\n" + doneEvent, []string{`"error"`, doneEvent}, ""},
+	} {
+		s.say(func(c *conn, _ *request) {
+			c.Send(providertest.Head(200, "Content-Type: text/event-stream") + tt.in)
+			c.Close()
+		})
+		a := s.ask(question(true))
+		for _, want := range tt.want {
+			if !strings.Contains(a.body, want) {
+				t.Errorf("%s: %q is missing in %.300q", name, want, a.body)
+			}
+		}
+		if a.err != nil || tt.not != "" && strings.Contains(a.body, tt.not) {
+			t.Errorf("%s: %.300q %v", name, a.body, a.err)
+		}
+	}
+}
+
+func TestFault06_CutAnywhere(t *testing.T) {
+	t.Parallel()
+	all := delta("Zoë 空", "null") + ": a comment\n\n" + delta("two", `"stop"`) + doneEvent
+	s := start(t, nil)
+	for at := range len(all) {
+		s.say(func(c *conn, _ *request) {
+			c.Stream("text/event-stream")
+			if at > 0 {
+				c.Chunk(all[:at])
+			}
+			c.Chunk(all[at:])
+			c.End()
+		})
+		if a := s.ask(question(true)); a.body != all {
+			t.Fatalf("cut at %d: %q", at, a.body)
+		}
+	}
+}
+
+func TestFault07_Compressed(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	packed := func(head string, n int) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		fmt.Fprint(z, head)
+		zeros := make([]byte, 1<<20)
+		for range n {
+			z.Write(zeros)
+		}
+		z.Close()
+		return b.String()
+	}
+	plain, bomb := packed(wholeAnswer("packed"), 0), packed(`{"a":"`, 256)
+	s.say(func(c *conn, _ *request) { c.JSON(200, plain, "Content-Encoding: gzip") })
+	if a := s.ask(question(false)); a.status != 200 || a.body != wholeAnswer("packed") || a.header.Get("Content-Encoding") != "" {
+		t.Errorf("%d %.200q", a.status, a.body)
+	}
+	s.say(func(c *conn, _ *request) { c.JSON(200, plain, "Content-Encoding: br") })
+	s.failed(s.ask(question(false)), 502)
+	s.say(func(c *conn, _ *request) { c.JSON(200, bomb, "Content-Encoding: gzip") })
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	s.failed(s.ask(question(false)), 502)
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.Sys) - int64(before.Sys); grown > 128<<20 {
+		t.Errorf("a bomb of 256 MiB took %d MiB", grown>>20)
+	}
+}
+
+// TestFault08_BadFraming: whatever an upstream makes of HTTP, nobody gets a byte
+// that was not meant for them.
+func TestFault08_BadFraming(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	good := wholeAnswer("good")
+	length := "Content-Length: " + strconv.Itoa(len(good))
+	for name, raw := range map[string]string{
+		"length too long":   providertest.Head(200, "Content-Type: application/json", "Content-Length: 9999") + good,
+		"two lengths":       providertest.Head(200, "Content-Type: application/json", "Content-Length: 3", length) + good,
+		"both framings":     providertest.Head(200, "Content-Type: application/json", length, "Transfer-Encoding: chunked") + good,
+		"negative":          providertest.Head(200, "Content-Type: application/json", "Content-Length: -1") + good,
+		"a storm of 1xx":    strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 1000) + providertest.Head(200, length) + good,
+		"no HTTP":           "hello\r\n\r\n" + good,
+		"a bad chunk":       providertest.Head(200, "Transfer-Encoding: chunked") + "zz\r\n" + good,
+		"no end of head":    "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20),
+		"101":               providertest.Head(101, "Upgrade: x") + good,
+		"a line feed alone": "HTTP/1.1 200 OK\nX: y\n\n" + good,
+	} {
+		s.say(func(c *conn, _ *request) { c.Send(raw); c.Close() })
+		a := s.ask(question(false))
+		if a.status == 200 && name == "a line feed alone" && a.body == good {
+			continue // read leniently, but not wrongly
+		}
+		if a.status != 502 {
+			t.Errorf("%s: %d %.200s", name, a.status, a.body)
+		}
+	}
+	s.say(func(c *conn, _ *request) {
+		c.Send("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + good)
+		c.Close()
+	})
+	if a := s.ask(question(false)); a.body != good {
+		t.Errorf("HTTP/1.0: %d %s", a.status, a.body)
+	}
+}
+
+// TestFault08_CrossTalk: an upstream that says more than it announced must not have
+// the rest taken for the next answer.
+func TestFault08_CrossTalk(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *conn, r *request) {
+		me := string(r.Body[bytes.Index(r.Body, []byte("id-")):])
+		me = me[:strings.IndexByte(me, '"')]
+		c.JSON(200, wholeAnswer(me))
+		c.JSON(200, wholeAnswer("foreign")) // nobody asked
+	})
+	for i := range 500 {
+		id := fmt.Sprintf("id-%d", i)
+		a := s.ask(`{"model":"m0","messages":[{"role":"user","content":"` + id + `"}]}`)
+		if a.status == 200 && a.body != wholeAnswer(id) {
+			t.Fatalf("round %d: somebody else's answer: %s", i, a.body)
+		}
+		if a.status != 200 {
+			t.Fatalf("round %d: %d %s", i, a.status, a.body)
+		}
+	}
+}
+
+func TestFault09_TooManyRequests(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	soon := time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)
+	for in, want := range map[string]string{"7": "7", soon: soon, "999999999999": "3600", "soon": ""} {
+		s.say(func(c *conn, _ *request) { c.JSON(429, `{"error":{"message":"slow down"}}`, "Retry-After: "+in) })
+		before := s.up[0].Requests.Load()
+		a := s.ask(question(true))
+		if a.status != 429 || a.header.Get("Retry-After") != want || a.body != `{"error":{"message":"slow down"}}` {
+			t.Errorf("%q: %d %q %s", in, a.status, a.header.Get("Retry-After"), a.body)
+		}
+		if n := s.up[0].Requests.Load() - before; n > 2 {
+			t.Errorf("%d calls for one request", n)
+		}
+	}
+}
+
+func TestFault10_Credential(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	told := `{"error":{"message":"Incorrect API key provided: ` + canary + ` at ` + s.up[0].URL + `"}}`
+	for status, want := range map[int]int{401: 502, 403: 502, 400: 400, 500: 500, 404: 404} {
+		s.say(func(c *conn, _ *request) { c.JSON(status, told) })
+		for _, stream := range []bool{false, true} {
+			s.failed(s.ask(question(stream)), want)
+		}
+	}
+}
+
+func TestFault11_LargeErrorPage(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *conn, _ *request) {
+		c.Send(providertest.Head(500, "Content-Type: text/html", "Content-Length: "+strconv.Itoa(50<<20)))
+		for page := strings.Repeat("<p>oops</p>", 6000); c.Send(page); {
+		}
+		c.Close()
+	})
+	a := s.ask(question(false))
+	s.failed(a, 500)
+	if strings.Contains(a.body, "oops") || len(a.body) > 1000 {
+		t.Errorf("%.300s", a.body)
+	}
+}
+
+func TestFault12_Unreachable(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *conn, _ *request) { c.JSON(200, wholeAnswer("x")) }, func(c *conn, _ *request) { c.JSON(200, wholeAnswer("other")) })
+	s.ask(question(false))
+	s.up[0].Close()
+	began := time.Now()
+	s.failed(s.ask(question(false)), 500)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("after %v", took)
+	}
+	if a := s.ask(strings.ReplaceAll(question(false), "m0", "m1")); a.status != 200 {
+		t.Errorf("others are affected: %d %s", a.status, a.body)
+	}
+}
+
+func TestFault14_OneOfFiveDead(t *testing.T) {
+	t.Parallel()
+	var scripts []providertest.Script
+	for range 5 {
+		scripts = append(scripts, func(c *conn, _ *request) { c.JSON(200, wholeAnswer("x")) })
+	}
+	s := startWith(t, func(c *config.Config) { c.UpstreamList = time.Second }, scripts...)
+	s.up[4].Say(func(c *conn, _ *request) { c.Gone(20 * time.Second) })
+	began := time.Now()
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/models", nil)
+	r.Header.Set("Authorization", "Bearer "+s.key)
+	resp, err := s.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var body bytes.Buffer
+	body.ReadFrom(resp.Body)
+	for _, id := range []string{"m0", "m1", "m2", "m3"} {
+		if !strings.Contains(body.String(), `"`+id+`"`) {
+			t.Errorf("%s is missing in %d %.300s", id, resp.StatusCode, body.String())
+		}
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("the list took %v", took)
+	}
+}
+
+// TestFault15_ClientLeaves: wherever the client leaves, the upstream sees it.
+func TestFault15_ClientLeaves(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	for name, tt := range map[string]struct {
+		stream bool
+		script providertest.Script
+		first  bool // the client waits for the first event
+	}{
+		"mid-stream": {true, func(c *conn, _ *request) {
+			c.Stream("text/event-stream")
+			c.Chunk(delta("one", "null"))
+			c.Gone(10 * time.Second)
+		}, true},
+		"before the first byte": {true, func(c *conn, _ *request) { c.Gone(10 * time.Second) }, false},
+		"not streamed":          {false, func(c *conn, _ *request) { c.Gone(10 * time.Second) }, false},
+	} {
+		reached := make(chan struct{}, 1)
+		left := make(chan time.Time, 1)
+		s.say(func(c *conn, r *request) {
+			reached <- struct{}{}
+			tt.script(c, r)
+			left <- time.Now()
+		})
+		before := s.up[0].Cancelled.Load()
+		var worst time.Duration
+		for range rounds {
+			ctx, cancel := context.WithCancel(t.Context())
+			var at time.Time
+			if tt.first {
+				resp, err := s.client.Do(s.request(ctx, question(tt.stream)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Read(make([]byte, 1))
+				<-reached
+				at = time.Now()
+				cancel()
+				resp.Body.Close()
+			} else {
+				gone := make(chan struct{})
+				go func() {
+					defer close(gone)
+					if resp, err := s.client.Do(s.request(ctx, question(tt.stream))); err == nil {
+						resp.Body.Close()
+					}
+				}()
+				<-reached
+				at = time.Now()
+				cancel()
+				<-gone
+			}
+			worst = max(worst, (<-left).Sub(at))
+		}
+		if n := s.up[0].Cancelled.Load() - before; n != rounds {
+			t.Errorf("%s: the upstream saw %d of %d leave", name, n, rounds)
+		}
+		t.Logf("%s: seen upstream within %v", name, worst)
+	}
+}
+
+// TestFault16_ClientDoesNotRead: a client that takes nothing holds little, and is
+// given up in the end by the deadline of a write.
+func TestFault16_ClientDoesNotRead(t *testing.T) {
+	t.Parallel()
+	sent := make(chan int, 1)
+	s := start(t, func(c *conn, _ *request) {
+		c.Stream("text/event-stream")
+		n := 0
+		event := delta(strings.Repeat("x", 16<<10), "null")
+		c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+		for c.Chunk(event) && n < 64<<20 {
+			n += len(event)
+		}
+		sent <- n
+		c.Reset()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	resp, err := s.client.Do(s.request(ctx, question(true)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if n := <-sent; n > 32<<20 {
+		t.Errorf("%d MiB were taken from the upstream for a client that does not read", n>>20)
+	}
+}
+
+// TestFault17_Churn: clients that come and go leave nothing behind; goleak looks
+// after the goroutines.
+func TestFault17_Churn(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *conn, _ *request) {
+		c.Stream("text/event-stream")
+		for range 3 {
+			if !c.Chunk(delta("x", "null")) {
+				return
+			}
+		}
+		c.Chunk(doneEvent)
+		c.End()
+	})
+	for i := range 200 {
+		ctx, cancel := context.WithCancel(t.Context())
+		resp, err := s.client.Do(s.request(ctx, question(true)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			resp.Body.Read(make([]byte, 10))
+		} else {
+			new(bytes.Buffer).ReadFrom(resp.Body)
+		}
+		cancel()
+		resp.Body.Close()
+	}
+	if n := s.up[0].Connections.Load(); n > 150 {
+		t.Errorf("%d connections upstream for 200 chats", n)
+	}
+}
+
+// TestFault19_Twice: what an upstream says after its last word is dropped.
+func TestFault19_Twice(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *conn, _ *request) {
+		c.Stream("text/event-stream")
+		c.Chunk(delta("one", "null") + doneEvent + delta("again", "null") + doneEvent)
+		c.End()
+	})
+	for range rounds {
+		if a := s.ask(question(true)); a.body != delta("one", "null")+doneEvent {
+			t.Fatalf("%q", a.body)
+		}
+	}
+}
+
+func TestFault20_BrokenToolCall(t *testing.T) {
+	t.Parallel()
+	call := `{"id":"c1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":"{\"a\": [1, \u0000"}}]},"finish_reason":"tool_calls"}]}`
+	s := start(t, func(c *conn, _ *request) { c.JSON(200, call) })
+	if a := s.ask(question(false)); a.status != 200 || a.body != call {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// TestRetry: another backend is asked only when the first one cannot have
+// begun to answer. (Models of OpenAI's kind have one backend, so here the
+// upstream itself sees the second call on a fresh connection.)
+func TestStaleConnection(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	s.say(func(c *conn, _ *request) { c.JSON(200, wholeAnswer("x")); c.Close() })
+	for range rounds {
+		if a := s.ask(question(false)); a.status != 200 {
+			t.Fatalf("%d %s %s", a.status, a.body, s.log)
+		}
+	}
+}
+
+// TestNoAnswerAtAll holds the last bullet of the design: nothing that an
+// upstream does is a success with an error in it.
+func TestNoAnswerAtAll(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	for name, script := range map[string]providertest.Script{
+		"204":      func(c *conn, _ *request) { c.Send(providertest.Head(204)) },
+		"redirect": func(c *conn, _ *request) { c.JSON(302, "", "Location: "+s.url+"/health") },
+		"broken off": func(c *conn, _ *request) {
+			c.Send(providertest.Head(200, "Content-Length: 999") + `{"choices"`)
+			c.Close()
+		},
+		"empty": func(c *conn, _ *request) { c.JSON(200, "") },
+		"null":  func(c *conn, _ *request) { c.JSON(200, "null") },
+		"html": func(c *conn, _ *request) {
+			c.Send(providertest.Head(200, "Content-Type: text/html", "Content-Length: 6") + "<html>")
+		},
+		"reset":        func(c *conn, _ *request) { c.Reset() },
+		"empty stream": func(c *conn, _ *request) { c.Stream("text/event-stream"); c.End() },
+	} {
+		s.say(script)
+		for _, stream := range []bool{false, true} {
+			if !stream && name == "empty stream" {
+				continue
+			}
+			if a := s.ask(question(stream)); a.status != 502 {
+				t.Errorf("%s, stream %v: %d %s", name, stream, a.status, a.body)
+			}
+		}
+	}
+}
