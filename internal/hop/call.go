@@ -42,7 +42,7 @@ func (u *Upstream) Do(ctx context.Context, req *Request) (*Response, error) {
 		}
 		r.abandon()
 		if phase == Sent && c.reused && req.BodyReader == nil && ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			c = nil
+			c, r.body = nil, nil // the body of the next exchange has not ended
 			continue
 		}
 		return nil, failure(ctx, phase, err)
