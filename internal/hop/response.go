@@ -114,7 +114,7 @@ func (r *Response) Wait() error {
 // WaitUntil is Wait with a limit: it gives false when there is still nothing
 // at that time. The zero time is no limit.
 func (r *Response) WaitUntil(limit time.Time) (ready bool, err error) {
-	if r.c == nil || r.dec != nil {
+	if r.c == nil || r.dec != nil || r.over() {
 		return true, nil
 	}
 	if r.c.r < r.c.w || r.c.hasAhead {
