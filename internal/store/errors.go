@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
 	"strings"
 
@@ -27,6 +28,7 @@ const (
 	away           // the database cannot be reached
 	full           // no space left
 	tooLarge       // a value does not fit
+	stopped        // the caller went away meanwhile
 )
 
 // fault turns *err into the error that callers get; noun is what the method is
@@ -54,6 +56,8 @@ func fault(err *error, noun string) {
 			WithCause(*err).WithRetryAfter(60 * retryAfter)
 	case tooLarge:
 		*err = errdefs.Newf(errdefs.Invalid, "A value of the %s is too long.", noun).WithCause(*err)
+	case stopped:
+		*err = errors.Join(context.Canceled, *err)
 	default:
 		*err = errdefs.From(*err)
 	}
@@ -81,7 +85,7 @@ func classOf(err error) class {
 	var network net.Error
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) ||
-		errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) {
+		errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err) {
 		return away
 	}
 	return other
@@ -101,6 +105,8 @@ func sqliteClass(code int) class {
 		return full
 	case lib.SQLITE_TOOBIG:
 		return tooLarge
+	case lib.SQLITE_INTERRUPT:
+		return stopped
 	}
 	return other
 }
@@ -113,7 +119,7 @@ func postgresClass(code string) class {
 		return missing
 	case "40001", "40P01":
 		return again
-	case "55P03":
+	case "55P03", "57014":
 		return locked
 	case "53100":
 		return full

@@ -173,3 +173,14 @@ func TestStuckWriter(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestPragmas(t *testing.T) {
+	t.Parallel()
+	db := open(t, engines[0].url(t), store.Options{})
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000"} {
+		var got string
+		if err := db.Writer().QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %q, want %q: %v", pragma, got, want, err)
+		}
+	}
+}

@@ -3,9 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
-	"sync"
 	"testing"
 	"time"
 
@@ -236,65 +234,11 @@ func TestNetworkGone(t *testing.T) {
 	p := newProxy(t, u.Host)
 	u.Host = p.addr()
 	near, far := newReplica(t, dsn), newReplica(t, u.String())
-	p.mu.Lock() // from now on nothing passes
+	p.gate.Lock() // from now on nothing passes
 	far.hears(t, event.Event{Topic: event.Reset})
 	if err := near.SetSettings(t.Context(), map[string][]byte{"x": []byte("1")}); err != nil {
 		t.Fatal(err)
 	}
 	far.hears(t, event.Event{Topic: event.Reset})
-	p.mu.Unlock()
-}
-
-// proxy passes bytes on while its lock is free.
-type proxy struct {
-	net.Listener
-	mu sync.Mutex
-	wg sync.WaitGroup
-}
-
-func (p *proxy) addr() string { return p.Addr().String() }
-
-func newProxy(t *testing.T, target string) *proxy {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{Listener: l}
-	t.Cleanup(p.wg.Wait)
-	t.Cleanup(func() { l.Close() })
-	p.wg.Go(func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", target)
-			if err != nil {
-				in.Close()
-				continue
-			}
-			p.wg.Go(func() { p.pass(in, out) })
-			p.wg.Go(func() { p.pass(out, in) })
-		}
-	})
-	return p
-}
-
-func (p *proxy) pass(from, to net.Conn) {
-	defer to.Close()
-	buf := make([]byte, 4096)
-	for {
-		n, err := from.Read(buf)
-		p.mu.Lock()
-		p.mu.Unlock() //nolint:staticcheck // a gate, not a guard
-		if n > 0 {
-			if _, err := to.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
+	p.gate.Unlock()
 }

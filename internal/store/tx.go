@@ -37,7 +37,11 @@ func (db *DB) txIn(ctx context.Context) *tx {
 // it, and nobody is told of their writes before the commit. fn may run again,
 // up to three times in all, when PostgreSQL asks for it.
 func (db *DB) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
-	return db.write(ctx, func(ctx context.Context, _ *tx) error { return fn(ctx) })
+	err := db.write(ctx, func(ctx context.Context, _ *tx) error { return fn(ctx) })
+	if classOf(err) != other { // fn's own errors stay as they are
+		fault(&err, "thing")
+	}
+	return err
 }
 
 const tries = 3

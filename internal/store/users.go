@@ -149,18 +149,35 @@ func (db *DB) Users(ctx context.Context, f user.Filter) (page []*user.User, tota
 	if f.Limit <= 0 {
 		f.Limit = 30
 	}
-	args := []any{f.Limit, max(f.Offset, 0)}
-	if f.Query == "" {
-		total, err = one(ctx, db, scanInt, countUsers)
-	} else {
-		pattern := likePattern(f.Query)
-		args = append(args, pattern)
-		total, err = one(ctx, db, scanInt, countFound, pattern)
+	f.Offset = max(f.Offset, 0)
+	if f.Query != "" {
+		return db.findUsers(ctx, f)
 	}
+	total, err = one(ctx, db, scanInt, countUsers)
 	if err != nil || f.Offset >= total {
 		return nil, total, err
 	}
-	page, err = list(ctx, db, scanUser, userPage(f.OrderBy, f.Descending, f.Query != ""), args...)
+	// The end is read from the end: no page costs more than the middle one.
+	limit, backward := min(f.Limit, total-f.Offset), f.Offset > total/2
+	offset, descending := f.Offset, f.Descending
+	if backward {
+		offset, descending = total-f.Offset-limit, !descending
+	}
+	page, err = list(ctx, db, scanUser, userPage(f.OrderBy, descending, false), limit, offset)
+	if backward {
+		slices.Reverse(page)
+	}
+	return page, total, err
+}
+
+// findUsers is Users for a query. A page that is not full tells the total.
+func (db *DB) findUsers(ctx context.Context, f user.Filter) (page []*user.User, total int, err error) {
+	pattern := likePattern(f.Query)
+	page, err = list(ctx, db, scanUser, userPage(f.OrderBy, f.Descending, true), f.Limit, f.Offset, pattern)
+	if err != nil || (len(page) < f.Limit && (len(page) > 0 || f.Offset == 0)) {
+		return page, f.Offset + len(page), err
+	}
+	total, err = one(ctx, db, scanInt, countFound, pattern)
 	return page, total, err
 }
 

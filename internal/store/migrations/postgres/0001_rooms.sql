@@ -19,6 +19,7 @@ CREATE TABLE users (
 CREATE INDEX users_created ON users (created_at, id);
 CREATE INDEX users_search ON users (search, id);
 CREATE INDEX users_role ON users (role, id);
+CREATE INDEX users_active ON users (last_active_at, id);
 
 CREATE TABLE credentials (
   user_id       text COLLATE "C" NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
