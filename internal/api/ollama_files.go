@@ -37,7 +37,7 @@ func (a *API) ollamaDownload(w http.ResponseWriter, r *http.Request, c *route.Ca
 	}
 	body, size, err := a.Ollama.Fetch(r.Context(), in.URL)
 	if err != nil {
-		return err
+		return errdefs.New(errdefs.Upstream, "The file could not be fetched. Check the address, and that it is open to everybody.").WithCause(err)
 	}
 	defer body.Close()
 	file, err := a.ollamaTemp()

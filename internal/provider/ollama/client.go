@@ -178,3 +178,6 @@ func (c *Client) failed(raw []byte) *errdefs.Error {
 func malformed(err error) *errdefs.Error {
 	return errdefs.New(errdefs.Upstream, "The model provider sent something that is not an answer of Ollama. The administrator may want to check the connection's address.").WithCause(err)
 }
+
+// Close lets go of idle connections; calls in flight run to their end.
+func (c *Client) Close() { c.up.Close() }
