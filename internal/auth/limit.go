@@ -97,6 +97,7 @@ func (r *rate) give(name string) {
 
 // makeRoom forgets names whose allowance is full again, and when that is not
 // enough, any: who has so many names at hand is not stopped by counting them.
+// It makes much room at once, so that a flood of names rarely pays for it.
 func (r *rate) makeRoom(now time.Time) {
 	if len(r.full) < maxNames {
 		return
@@ -107,7 +108,7 @@ func (r *rate) makeRoom(now time.Time) {
 		}
 	}
 	for k := range r.full {
-		if len(r.full) < maxNames {
+		if len(r.full) <= maxNames*3/4 {
 			return
 		}
 		delete(r.full, k)
