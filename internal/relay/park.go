@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -38,9 +39,12 @@ func (s *stream) parking(r *http.Request) *Conn {
 // The handler must return then.
 func (s *stream) park(out *responder, r *http.Request, c *Conn) bool {
 	if r.Body != nil && r.Body != http.NoBody {
+		// net/http has read and closed the body with the head, unless it is so
+		// long that what is left of it would be taken for a request.
 		var one [1]byte
-		if n, err := r.Body.Read(one[:]); n > 0 || err != io.EOF {
-			return false // what is left of the body would be taken for a request
+		n, err := r.Body.Read(one[:])
+		if n > 0 || !(err == io.EOF || errors.Is(err, http.ErrBodyReadAfterClose)) {
+			return false
 		}
 	}
 	h := out.w.Header()
