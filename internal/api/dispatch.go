@@ -73,9 +73,10 @@ type exchange struct {
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := e.pool.Get().(*exchange)
 	x.response = response{ResponseWriter: w, began: time.Now()}
-	x.call = route.Call{RequestID: e.ids.of(r)}
+	id := e.ids.of(r)
+	x.call = route.Call{RequestID: id[0]}
 	defer e.end(x, r)
-	setHeaders(w.Header(), x.call.RequestID)
+	setHeaders(w.Header(), id)
 	if err := e.serve(x, r); err != nil {
 		e.fail(x, r, err)
 	}

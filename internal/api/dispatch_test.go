@@ -540,3 +540,29 @@ func raw(t *testing.T, addr, bytes string) int {
 	defer res.Body.Close()
 	return res.StatusCode
 }
+
+func TestRequestIDsAreUnique(t *testing.T) {
+	t.Parallel()
+	g := newRequestIDs()
+	r := httptest.NewRequest("GET", "/", nil)
+	const each = 1000
+	made := make(chan []string)
+	for range 8 {
+		go func() {
+			var ids []string
+			for range each {
+				ids = append(ids, g.of(r)[0])
+			}
+			made <- ids
+		}()
+	}
+	seen := map[string]bool{}
+	for range 8 {
+		for _, id := range <-made {
+			if seen[id] || len(id) != 16 {
+				t.Fatalf("%q is there twice or has another length", id)
+			}
+			seen[id] = true
+		}
+	}
+}

@@ -17,37 +17,68 @@ var (
 // setHeaders puts what every answer carries. Cross-Origin-Resource-Policy
 // concerns only embedding without CORS, so that programs in browsers that ask
 // by CORS are not hindered by it.
-func setHeaders(h http.Header, requestID string) {
-	h["X-Request-Id"] = []string{requestID}
+func setHeaders(h http.Header, requestID []string) {
+	h["X-Request-Id"] = requestID
 	h["X-Content-Type-Options"] = nosniff
 	h["Referrer-Policy"] = noReferrer
 	h["Cross-Origin-Resource-Policy"] = sameOrigin
 }
 
-// requestIDs makes ids that no other process makes: a random start and a count.
+// requestIDs makes ids that no other process makes: a random start and a
+// count. They are made some at a time, so that one costs no allocation.
 type requestIDs struct {
 	prefix string
 	count  atomic.Uint64
+	batch  atomic.Pointer[idBatch]
 }
 
-func newRequestIDs() *requestIDs { return &requestIDs{prefix: rand.Text()[:8]} }
+// idBatch is a supply of ids, of which each is handed out once.
+type idBatch struct {
+	ids  [64]string
+	used atomic.Uint32
+}
 
-const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+func newRequestIDs() *requestIDs {
+	g := &requestIDs{prefix: rand.Text()[:8]}
+	g.batch.Store(g.fill())
+	return g
+}
 
 // of gives the id that the client set, if it is fit to be logged, or a new one
-// of 16 characters.
-func (g *requestIDs) of(r *http.Request) string {
+// of 16 characters, as the value of a header.
+func (g *requestIDs) of(r *http.Request) []string {
 	if sent := r.Header["X-Request-Id"]; len(sent) == 1 && safeID(sent[0]) {
-		return sent[0]
+		return sent[:1:1]
 	}
-	var id [16]byte
-	copy(id[:], g.prefix)
-	n := g.count.Add(1)
-	for i := len(id) - 1; i >= len(g.prefix); i-- {
-		id[i] = digits[n&31]
-		n >>= 5
+	for {
+		b := g.batch.Load()
+		if i := b.used.Add(1) - 1; i < uint32(len(b.ids)) {
+			return b.ids[i : i+1 : i+1]
+		}
+		g.batch.CompareAndSwap(b, g.fill())
 	}
-	return string(id[:])
+}
+
+// fill makes a supply, in one piece of memory.
+func (g *requestIDs) fill() *idBatch {
+	const (
+		digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+		length = 16
+	)
+	b := new(idBatch)
+	all := make([]byte, 0, len(b.ids)*length)
+	for range b.ids {
+		all = append(all, g.prefix...)
+		n := g.count.Add(1)
+		for shift := 35; shift >= 0; shift -= 5 {
+			all = append(all, digits[n>>shift&31])
+		}
+	}
+	text := string(all)
+	for i := range b.ids {
+		b.ids[i] = text[i*length : (i+1)*length]
+	}
+	return b
 }
 
 func safeID(id string) bool {

@@ -47,7 +47,7 @@ const ProviderKey = "sk-provider-canary-0123456789"
 type Options struct {
 	Env    map[string]string // pins settings, as the environment does
 	Config api.Config        // AnonymousRate 0 becomes "no limit"
-	Policy access.Policy
+	Policy *access.Policy    // nil is the default: administrators see everything
 	NoAuth bool
 	Empty  bool // nobody has an account: Admin, User, Other and Pending are nil
 }
@@ -78,6 +78,9 @@ type Server struct {
 func New(t testing.TB, opt Options) *Server {
 	t.Helper()
 	ctx := context.Background()
+	if opt.Policy == nil {
+		opt.Policy = &access.Policy{AdminSeesAll: true}
+	}
 	s := &Server{Bus: new(event.Bus), Provider: newProvider(t), client: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(s.client.CloseIdleConnections)
 	var err error
@@ -91,7 +94,7 @@ func New(t testing.TB, opt Options) *Server {
 	}
 
 	models, err := model.New(ctx, model.Config{
-		Settings: s.Settings, Rows: s.DB, Grants: s.DB, Bus: s.Bus, Policy: opt.Policy, Connect: connect,
+		Settings: s.Settings, Rows: s.DB, Grants: s.DB, Bus: s.Bus, Policy: *opt.Policy, Connect: connect,
 	})
 	must(t, err)
 	t.Cleanup(models.Close)
@@ -146,8 +149,12 @@ func (s *Server) settings(t testing.TB, env map[string]string) *setting.Settings
 // the server must refuse.
 func (s *Server) NewAuth(t testing.TB, secret string, now func() time.Time, opt Options) *auth.Service {
 	t.Helper()
+	var policy access.Policy
+	if opt.Policy != nil {
+		policy = *opt.Policy
+	}
 	a, err := auth.New(auth.Config{
-		Secret: []byte(secret), Off: opt.NoAuth, Policy: opt.Policy, Now: now, FlushEvery: time.Hour,
+		Secret: []byte(secret), Off: opt.NoAuth, Policy: policy, Now: now, FlushEvery: time.Hour,
 		Hashing: auth.Hashing{Algorithm: "bcrypt", Cost: 4},
 	}, s.DB, s.DB, s.Settings, s.Bus)
 	must(t, err)
