@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strconv"
 
 	"portico/internal/access"
@@ -29,8 +30,11 @@ func (e *Entry) encode(last *Entry) {
 	if e.Row != nil {
 		b = append(b, `,"info":`...)
 		b = e.Row.appendInfo(b, e.grants)
-		tags = tags[:len(tags):len(tags)]
-		rawjson.Elements(rawjson.Lookup(e.Row.Meta, "tags"), func(raw []byte) { tags = appendTag(tags, raw) })
+		for _, t := range e.Row.Tags() {
+			if !slices.Contains(tags, t) {
+				tags = append(tags[:len(tags):len(tags)], t)
+			}
+		}
 	}
 	b = append(b, `,"actions":[],"filters":[],"tags":`...)
 	b = appendTags(b, tags)
@@ -59,6 +63,12 @@ func (e *Entry) appendPreset(b []byte) []byte {
 		b = append(b, `,"loaded":true`...)
 	}
 	return b
+}
+
+// Tags are those of the row's meta.
+func (r *Row) Tags() (tags []string) {
+	rawjson.Elements(rawjson.Lookup(r.Meta, "tags"), func(raw []byte) { tags = appendTag(tags, raw) })
+	return tags
 }
 
 // appendInfo writes the row for whoever may use the model: without its

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"portico/internal/access"
 	"portico/internal/errdefs"
 	"portico/internal/event"
@@ -33,6 +35,7 @@ type Config struct {
 	Patience    time.Duration    // how long a caller waits for a connection that is alive (1 s)
 	MaxModels   int              // that one connection may list (10,000)
 	Now         func() time.Time // (time.Now)
+	NewID       func() string    // of a version of a row (a UUID)
 	Log         *slog.Logger     // (discarded)
 }
 
@@ -50,6 +53,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.NewID == nil {
+		c.NewID = uuid.NewString
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -1,0 +1,403 @@
+package model
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"portico/internal/access"
+	"portico/internal/errdefs"
+	"portico/internal/rawjson"
+)
+
+// Author is who changes models, and what the instance lets them do beside
+// what their role does.
+type Author struct {
+	*access.Principal
+	// May reports a permission such as "workspace.models". It is asked of
+	// people who are no administrators.
+	May func(permission string) bool
+}
+
+func (a Author) may(permission string) bool { return a.IsAdmin() || a.May != nil && a.May(permission) }
+
+// Draft is what an author gives of a model. Nil fields of an update stay as
+// they are.
+type Draft struct {
+	ID          string
+	BaseModelID string
+	Name        string
+	Params      json.RawMessage
+	Meta        json.RawMessage
+	Grants      *[]access.Grant
+	Active      *bool
+}
+
+// Sheet is a row as a caller may see it.
+type Sheet struct {
+	*Row
+	Grants   []access.Grant
+	Writable bool
+}
+
+// MarshalJSON writes the row in the API's shape. Whoever may not change it does
+// not see its parameters, among which is the system prompt.
+func (s Sheet) MarshalJSON() ([]byte, error) {
+	return s.AppendJSON(nil, s.Grants, s.Writable), nil
+}
+
+// The longest id and name, in bytes.
+const (
+	maxRowID = 256
+	maxName  = 1024
+)
+
+// Create makes a workspace model or, without a base, an overlay on a base
+// model, which is for administrators. Grants that the author may not give are
+// left out.
+func (g *Registry) Create(ctx context.Context, who Author, d Draft) (*Sheet, error) {
+	if !who.may("workspace.models") {
+		return nil, unauthorized()
+	}
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	if err := g.checkBase(ctx, who, &d); err != nil {
+		return nil, err
+	}
+	var grants []access.Grant
+	if d.Grants != nil {
+		for _, gr := range *d.Grants {
+			if err := checkGrant(&gr); err != nil {
+				return nil, err
+			}
+			if mayGive(who, &gr) == nil {
+				grants = append(grants, gr)
+			}
+		}
+	}
+	now := g.cfg.Now().Unix()
+	row := &Row{
+		ID: d.ID, UserID: who.UserID, BaseModelID: d.BaseModelID, Name: d.Name, Params: object(d.Params), Meta: completeMeta(d.Meta),
+		IsActive: d.Active == nil || *d.Active, VersionID: g.cfg.NewID(), CreatedAt: now, UpdatedAt: now,
+	}
+	return g.create(ctx, row, grants)
+}
+
+func (g *Registry) create(ctx context.Context, row *Row, grants []access.Grant) (*Sheet, error) {
+	err := g.cfg.Rows.CreateModel(ctx, row, grants)
+	if errdefs.Is(err, errdefs.Conflict) {
+		return nil, taken()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return g.sheet(ctx, row)
+}
+
+// taken is 401 because the documented route says so.
+func taken() error {
+	return errdefs.New(errdefs.Conflict, "There is already a model with this id. Choose another one.").WithStatus(http.StatusUnauthorized)
+}
+
+func unauthorized() error {
+	return errdefs.New(errdefs.Forbidden, "You may not make or change models. Ask an administrator for the permission.").WithStatus(http.StatusUnauthorized)
+}
+
+// sheet reads back what was stored, for its author.
+func (g *Registry) sheet(ctx context.Context, row *Row) (*Sheet, error) {
+	grants, err := g.cfg.Grants.GrantsOf(ctx, access.Model, row.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &Sheet{Row: row, Grants: grants, Writable: true}, nil
+}
+
+func (d *Draft) check() error {
+	switch {
+	case d.ID == "" || len(d.ID) > maxRowID || strings.ContainsAny(d.ID, " \t\r\n\x00"):
+		return errdefs.Newf(errdefs.Invalid, "The id of a model has 1 to %d characters and no spaces.", maxRowID)
+	case d.Name == "" || len(d.Name) > maxName:
+		return errdefs.Newf(errdefs.Invalid, "The name of a model has 1 to %d characters.", maxName)
+	case d.BaseModelID == d.ID:
+		return errdefs.New(errdefs.Invalid, "A model cannot stand on itself. Choose another base model.")
+	}
+	return nil
+}
+
+// checkBase sees to it that nobody reaches, through a model of their own, one
+// that they may not use.
+func (g *Registry) checkBase(ctx context.Context, who Author, d *Draft) error {
+	if d.BaseModelID == "" {
+		if who.IsAdmin() {
+			return nil
+		}
+		return errdefs.New(errdefs.Invalid, "Choose a base model: only administrators may change what a base model itself is.")
+	}
+	if !who.IsAdmin() {
+		if _, err := g.Resolve(ctx, who.Principal, d.BaseModelID); err != nil {
+			return err
+		}
+	}
+	s, err := g.current(ctx)
+	if err != nil {
+		return err
+	}
+	if e := s.byID[d.ID]; e != nil && e.ID == d.ID && e.base != nil && e.over == nil {
+		return taken() // a base model of that id would hide it
+	}
+	return nil
+}
+
+// Get gives a row to whoever may use the model.
+func (g *Registry) Get(ctx context.Context, who *access.Principal, id string) (*Sheet, error) {
+	row, grants, err := g.row(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if row == nil || !g.cfg.Policy.Can(who, access.Read, access.Model, row.UserID, id, grants) {
+		return nil, notFound()
+	}
+	return &Sheet{Row: row, Grants: grants, Writable: g.writable(who, row, grants)}, nil
+}
+
+func (g *Registry) writable(who *access.Principal, row *Row, grants []access.Grant) bool {
+	return g.cfg.Policy.Can(who, access.Write, access.Model, row.UserID, row.ID, grants)
+}
+
+// row gives a row and its grants from memory; nil when there is none.
+func (g *Registry) row(ctx context.Context, id string) (*Row, []access.Grant, error) {
+	if _, err := g.current(ctx); err != nil {
+		return nil, nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.rows[id], g.grants[id], nil
+}
+
+// Sheets gives every row that who may use, in no order.
+func (g *Registry) Sheets(ctx context.Context, who *access.Principal) ([]Sheet, error) {
+	if _, err := g.current(ctx); err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	rows, grants := g.rows, g.grants // replaced, never changed
+	g.mu.Unlock()
+	sheets := make([]Sheet, 0, len(rows))
+	for id, row := range rows {
+		if g.cfg.Policy.Can(who, access.Read, access.Model, row.UserID, id, grants[id]) {
+			sheets = append(sheets, Sheet{Row: row, Grants: grants[id], Writable: g.writable(who, row, grants[id])})
+		}
+	}
+	return sheets, nil
+}
+
+// editable gives a copy of a row that the author may change. For an
+// administrator a base model without a row gets one when it is stored.
+func (g *Registry) editable(ctx context.Context, who Author, id string) (row Row, fresh bool, err error) {
+	if !who.may("workspace.models") {
+		return Row{}, false, unauthorized()
+	}
+	have, grants, err := g.row(ctx, id)
+	if err != nil {
+		return Row{}, false, err
+	}
+	if have != nil {
+		if !g.writable(who.Principal, have, grants) {
+			return Row{}, false, errdefs.New(errdefs.Forbidden, "You may not change this model. Its owner or an administrator can.").WithStatus(http.StatusUnauthorized)
+		}
+		return *have, false, nil
+	}
+	if !who.IsAdmin() {
+		return Row{}, false, notFound()
+	}
+	// An inactive model has a row, so what has none can be resolved.
+	t, err := g.Resolve(ctx, who.Principal, id)
+	if err != nil {
+		return Row{}, false, err
+	}
+	name := t.ID
+	if e := g.snap.Load().byID[t.ID]; e != nil {
+		name = e.name
+	}
+	now := g.cfg.Now().Unix()
+	return Row{ID: t.ID, UserID: who.UserID, Name: name, Params: json.RawMessage("{}"), Meta: completeMeta(nil), IsActive: true, CreatedAt: now, UpdatedAt: now}, true, nil
+}
+
+// store keeps a changed row.
+func (g *Registry) store(ctx context.Context, row *Row, fresh bool, grants []access.Grant) (*Sheet, error) {
+	row.VersionID = g.cfg.NewID()
+	if fresh {
+		return g.create(ctx, row, grants)
+	}
+	row.UpdatedAt = g.cfg.Now().Unix()
+	if err := g.cfg.Rows.UpdateModel(ctx, row); err != nil {
+		return nil, err
+	}
+	return g.sheet(ctx, row)
+}
+
+// Update replaces what a draft gives. An administrator may so lay a row over a
+// base model that had none.
+func (g *Registry) Update(ctx context.Context, who Author, d Draft) (*Sheet, error) {
+	row, fresh, err := g.editable(ctx, who, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	d.ID = row.ID
+	if d.Name == "" {
+		d.Name = row.Name
+	}
+	if d.BaseModelID == "" && !fresh {
+		d.BaseModelID = row.BaseModelID
+	}
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	if d.BaseModelID != row.BaseModelID {
+		if err := g.checkBase(ctx, who, &d); err != nil {
+			return nil, err
+		}
+	}
+	if d.Grants != nil {
+		if err := g.checkGrants(ctx, who, row.ID, *d.Grants); err != nil {
+			return nil, err
+		}
+	}
+	row.Name, row.BaseModelID = d.Name, d.BaseModelID
+	if d.Params != nil {
+		row.Params = object(d.Params)
+	}
+	if d.Meta != nil {
+		row.Meta = completeMeta(d.Meta)
+	}
+	if d.Active != nil {
+		row.IsActive = *d.Active
+	}
+	sheet, err := g.store(ctx, &row, fresh, nil)
+	if err != nil || d.Grants == nil {
+		return sheet, err
+	}
+	if err := g.cfg.Grants.SetGrants(ctx, access.Model, row.ID, *d.Grants); err != nil {
+		return nil, err
+	}
+	return g.sheet(ctx, &row)
+}
+
+// Toggle switches a model on or off.
+func (g *Registry) Toggle(ctx context.Context, who Author, id string) (*Sheet, error) {
+	row, fresh, err := g.editable(ctx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	row.IsActive = !row.IsActive
+	return g.store(ctx, &row, fresh, nil)
+}
+
+// SetAccess replaces the grants of a model. It is the one switch that shares a
+// base model, too.
+func (g *Registry) SetAccess(ctx context.Context, who Author, id string, grants []access.Grant) (*Sheet, error) {
+	row, fresh, err := g.editable(ctx, who, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.checkGrants(ctx, who, row.ID, grants); err != nil {
+		return nil, err
+	}
+	if fresh {
+		return g.store(ctx, &row, true, grants)
+	}
+	if err := g.cfg.Grants.SetGrants(ctx, access.Model, row.ID, grants); err != nil {
+		return nil, err
+	}
+	return g.sheet(ctx, &row)
+}
+
+// Delete removes a row with its grants. A base model stays, without them.
+func (g *Registry) Delete(ctx context.Context, who Author, id string) error {
+	row, fresh, err := g.editable(ctx, who, id)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		return notFound()
+	}
+	return g.cfg.Rows.DeleteModel(ctx, row.ID)
+}
+
+// checkGrants refuses the first grant that makes no sense or is not theirs to
+// give. Those that are there already may stay.
+func (g *Registry) checkGrants(ctx context.Context, who Author, id string, grants []access.Grant) error {
+	_, have, err := g.row(ctx, id)
+	if err != nil {
+		return err
+	}
+	for i := range grants {
+		if err := checkGrant(&grants[i]); err != nil {
+			return err
+		}
+		if given(have, &grants[i]) {
+			continue
+		}
+		if err := mayGive(who, &grants[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func given(have []access.Grant, g *access.Grant) bool {
+	for i := range have {
+		if have[i].PrincipalType == g.PrincipalType && have[i].PrincipalID == g.PrincipalID && have[i].Permission == g.Permission {
+			return true
+		}
+	}
+	return false
+}
+
+// checkGrant also clears what is the server's to say.
+func checkGrant(g *access.Grant) error {
+	g.ID, g.CreatedAt = "", 0
+	kinds := g.PrincipalType == "user" || g.PrincipalType == "group" || g.PrincipalType == "anyone"
+	if !kinds || (g.Permission != "read" && g.Permission != "write") || (g.PrincipalID == "" && g.PrincipalType != "anyone") || len(g.PrincipalID) > maxRowID {
+		return errdefs.New(errdefs.Invalid, "An access grant has a principal_type (user, group or anyone), a principal_id and a permission (read or write).")
+	}
+	return nil
+}
+
+// mayGive says why a grant is not the author's to give.
+func mayGive(who Author, g *access.Grant) error {
+	public := g.PrincipalType == "anyone" || g.PrincipalID == "*"
+	switch {
+	case who.IsAdmin():
+		return nil
+	case public && !who.may("sharing.public_models"):
+		return errdefs.New(errdefs.Forbidden, "You may not share models with everybody.")
+	case !public && !who.may("sharing.models"):
+		return errdefs.New(errdefs.Forbidden, "You may not share models.")
+	case !public && g.PrincipalType == "user" && !who.may("access_grants.allow_users"):
+		return errdefs.New(errdefs.Forbidden, "You may not share with single people.")
+	case g.PrincipalType == "group" && !who.may("access_grants.allow_groups"):
+		return errdefs.New(errdefs.Forbidden, "You may not share with groups.")
+	}
+	return nil
+}
+
+// metaKeys are always there, null when nobody set them.
+var metaKeys = [...]string{"profile_image_url", "background_image_url", "description", "i18n", "capabilities", "knowledge", "voice", "voice_avatar"}
+
+func completeMeta(raw json.RawMessage) json.RawMessage {
+	doc := rawjson.Get()
+	defer rawjson.Put(doc)
+	if len(raw) == 0 || doc.Parse(raw, rawjson.Limits{}) != nil {
+		_ = doc.Parse([]byte("{}"), rawjson.Limits{}) // is an object
+	}
+	var set []rawjson.Set
+	for _, key := range metaKeys {
+		if doc.Get(key) == nil {
+			set = append(set, rawjson.Set{Key: key, Value: []byte("null")})
+		}
+	}
+	return doc.Append(nil, nil, set)
+}
