@@ -45,7 +45,7 @@ func fault(err *error, noun string) {
 	case missing:
 		*err = errdefs.Newf(errdefs.NotFound, "There is no such %s.", noun).WithCause(*err)
 	case taken:
-		*err = errdefs.Newf(errdefs.Conflict, "There is such a %s already.", noun).WithCause(*err)
+		*err = errdefs.Newf(errdefs.Conflict, "This %s exists already.", noun).WithCause(*err)
 	case locked, again:
 		*err = busy(*err)
 	case away:

@@ -9,7 +9,20 @@ import (
 	"sync/atomic"
 	"time"
 
+	"portico/internal/access"
+	"portico/internal/auth"
 	"portico/internal/event"
+	"portico/internal/model"
+	"portico/internal/setting"
+	"portico/internal/user"
+)
+
+var (
+	_ user.Store    = (*DB)(nil)
+	_ auth.Store    = (*DB)(nil)
+	_ access.Store  = (*DB)(nil)
+	_ model.Store   = (*DB)(nil)
+	_ setting.Store = (*DB)(nil)
 )
 
 // Options of Open; the zero value is usable.

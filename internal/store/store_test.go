@@ -3,6 +3,7 @@ package store_test
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"portico/internal/event"
 	"portico/internal/store"
@@ -43,8 +44,36 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, func(t *testing.T) *storetest.Fixture {
 				bus := new(event.Bus)
-				return storetest.NewFixture(t, open(t, engine.url(t), store.Options{Bus: bus}), bus)
+				// 200 callers at once may wait long on a busy machine.
+				opt := store.Options{Bus: bus, LockWait: time.Minute}
+				return storetest.NewFixture(t, open(t, engine.url(t), opt), bus)
 			})
+		})
+	}
+}
+
+// TestSubscriberAsks: who hears of a change may read it at once, also where
+// there is one connection for everything.
+func TestSubscriberAsks(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine.name, func(t *testing.T) {
+			t.Parallel()
+			bus := new(event.Bus)
+			db := open(t, engine.url(t), store.Options{Bus: bus})
+			var seen map[string][]byte
+			defer bus.Subscribe(func(event.Event) {
+				var err error
+				if seen, err = db.Settings(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})()
+			if err := db.SetSettings(t.Context(), map[string][]byte{"a": []byte("1")}); err != nil {
+				t.Fatal(err)
+			}
+			if string(seen["a"]) != "1" {
+				t.Errorf("the subscriber saw %q", seen)
+			}
 		})
 	}
 }

@@ -51,38 +51,39 @@ func (db *DB) write(ctx context.Context, fn func(ctx context.Context, t *tx) err
 		return fn(ctx, t)
 	}
 	for try := 1; ; try++ {
-		err := db.attempt(ctx, fn)
+		events, err := db.attempt(ctx, fn)
+		for _, e := range events {
+			db.opt.Bus.Publish(e)
+		}
 		if err == nil || try == tries || !retryable(err) {
 			return err
 		}
 	}
 }
 
-func (db *DB) attempt(ctx context.Context, fn func(ctx context.Context, t *tx) error) error {
+// attempt runs fn in a transaction of its own. It gives what is to be told,
+// once no connection is held any more: who hears of it may ask the database.
+func (db *DB) attempt(ctx context.Context, fn func(ctx context.Context, t *tx) error) ([]event.Event, error) {
 	conn, err := db.acquire(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer conn.Close()
 	sqlTx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer sqlTx.Rollback() // does nothing after a commit
 	t := &tx{db: db, conn: sqlTx, seen: make(map[event.Event]bool)}
 	if err := fn(context.WithValue(ctx, txKey{}, t), t); err != nil {
-		return err
+		return nil, err
 	}
 	if err := t.notify(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	err = sqlTx.Commit()
-	// Also after a failed commit: its outcome may be unknown, and dropping
-	// what is cached is never wrong.
-	for _, e := range t.events {
-		db.opt.Bus.Publish(e)
-	}
-	return err
+	// The events also after a failed commit: its outcome may be unknown, and
+	// dropping what is cached is never wrong.
+	return t.events, sqlTx.Commit()
 }
 
 // acquire waits for a connection to write on, but not longer than for a lock:

@@ -63,9 +63,8 @@ func (s *server) start(install string, who *syscall.Credential) error {
 	}
 	if who != nil && !reachable(install) {
 		// The binaries are below a folder that is closed to others, such as /root.
-		closed := install
-		install = filepath.Join(s.dir, "install")
-		if err := os.CopyFS(install, os.DirFS(closed)); err != nil {
+		var err error
+		if install, err = copyInstall(install, filepath.Join(s.dir, "install")); err != nil {
 			return err
 		}
 	}
@@ -79,7 +78,7 @@ func (s *server) start(install string, who *syscall.Credential) error {
 		}
 	}
 	initdb := s.command(who, filepath.Join(install, "bin/initdb"), "-D", data, "-U", superuser, "-A", "trust",
-		"-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--no-sync", "--no-instructions", "--wal-segsize=1")
+		"-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions", "--wal-segsize=1")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
@@ -157,6 +156,21 @@ func (s *server) end() error {
 	}
 }
 
+// copyInstall copies a folder of a wheel, and the libraries that the wheel
+// keeps two levels above it, so that the binaries find them.
+func copyInstall(from, to string) (string, error) {
+	site, pkg := filepath.Dir(filepath.Dir(from)), filepath.Base(filepath.Dir(from))
+	install := filepath.Join(to, pkg, filepath.Base(from))
+	if err := os.CopyFS(install, os.DirFS(from)); err != nil {
+		return "", err
+	}
+	libs, err := filepath.Glob(filepath.Join(site, "*.libs"))
+	for _, lib := range libs {
+		err = errors.Join(err, os.CopyFS(filepath.Join(to, filepath.Base(lib)), os.DirFS(lib)))
+	}
+	return install, err
+}
+
 // unprivileged is the account to run as when this process is root, else nil.
 func unprivileged() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
@@ -181,6 +195,9 @@ func unprivileged() (*syscall.Credential, error) {
 // the newest below .cache/testenv.
 func findInstall() (string, error) {
 	if bin := os.Getenv("PORTICO_TEST_PGBIN"); bin != "" {
+		if _, err := os.Stat(filepath.Join(bin, "postgres")); err != nil {
+			return "", fmt.Errorf("PORTICO_TEST_PGBIN: %w", err)
+		}
 		return filepath.Dir(filepath.Clean(bin)), nil
 	}
 	root, err := moduleRoot()
