@@ -78,10 +78,12 @@ func newRoot(env *Env) *cobra.Command {
 		Long: "Every model behind one door: an API server for Ollama and OpenAI-compatible models.\n\n" +
 			"Exit codes: 0 done, 1 failed, 2 the command or the configuration is wrong.\n" +
 			"Variables: docs/config.md lists them; `portico config show` prints each with its origin.",
-		Example:           "  portico serve\n  portico user add ana@example.com --role admin\n  portico key create ana@example.com --name laptop",
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Example:       "  portico serve\n  portico user add ana@example.com --role admin\n  portico key create ana@example.com --name laptop",
+		SilenceErrors: true,
+
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.PersistentFlags().Bool("json", false, "print JSON")
 	root.PersistentFlags().String("config", "", "read variables from this file of NAME=value lines")
@@ -90,9 +92,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrong{err} })
 	root.AddCommand(serveCommand(env), userCommand(env), keyCommand(env), configCommand(env),
 		doctorCommand(env), openapiCommand(), versionCommand())
-	for _, c := range root.Commands() {
-		strict(c)
-	}
+	strict(root)
 	return root
 }
 
@@ -107,14 +107,18 @@ func strict(c *cobra.Command) {
 	}
 	c.Args = func(cmd *cobra.Command, a []string) error {
 		if err := args(cmd, a); err != nil {
-			return wrong{fmt.Errorf("%w; see portico %s --help", err, cmd.Name())}
+			return wrong{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 		}
 		return nil
 	}
 	if c.HasSubCommands() && c.RunE == nil {
 		c.RunE = func(cmd *cobra.Command, a []string) error {
 			if len(a) > 0 {
-				return wrong{fmt.Errorf("there is no %q; see portico %s --help", a[0], cmd.Name())}
+				msg := fmt.Sprintf("there is no %q; see %s --help", a[0], cmd.CommandPath())
+				if near := cmd.SuggestionsFor(a[0]); len(near) > 0 {
+					msg = fmt.Sprintf("there is no %q; did you mean %s?", a[0], near[0])
+				}
+				return wrong{errors.New(msg)}
 			}
 			return cmd.Help()
 		}

@@ -69,7 +69,11 @@ func examine(ctx context.Context, cfg *config.Config) []finding {
 // connections asks every upstream for its models.
 func connections(ctx context.Context, cfg *config.Config, r *server.Rooms) (out []finding) {
 	for _, c := range r.Check(ctx, cfg) {
-		out = append(out, finding{"connection", c.Err == nil, c.String()})
+		f := finding{"connection", c.Err == nil, c.String()}
+		if c.Err != nil && c.Assumed {
+			f.OK, f.Note = true, "no Ollama at its usual address, and none is configured"
+		}
+		out = append(out, f)
 	}
 	return out
 }

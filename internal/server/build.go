@@ -88,6 +88,10 @@ func (s *Server) gauges() {
 	s.metrics.Gauge("portico_requests_open", func() float64 { return float64(s.gate.open.Load()) })
 	s.metrics.Gauge("portico_streams_parked", func() float64 { return float64(s.parked()) })
 	s.metrics.Gauge("portico_streams_open", func() float64 { return float64(s.chat.Streams()) })
+	s.metrics.Gauge(`portico_tokens_total{kind="prompt"}`, func() float64 { return s.spent(func(c usage.Count) int64 { return c.Prompt }) })
+	s.metrics.Gauge(`portico_tokens_total{kind="completion"}`, func() float64 { return s.spent(func(c usage.Count) int64 { return c.Completion }) })
+	s.metrics.Gauge("portico_model_calls_total", func() float64 { return s.spent(func(c usage.Count) int64 { return c.Requests }) })
+	s.metrics.Gauge("portico_model_errors_total", func() float64 { return s.spent(func(c usage.Count) int64 { return c.Errors }) })
 	s.metrics.Gauge("portico_db_statements_total", func() float64 { return float64(s.DB.Statements()) })
 	s.metrics.Gauge("portico_log_lines_dropped_total", func() float64 { return float64(s.lines.Dropped()) })
 	s.metrics.Gauge("portico_goroutines", func() float64 { return float64(runtime.NumGoroutine()) })
@@ -97,6 +101,15 @@ func (s *Server) gauges() {
 		}
 		return 1
 	})
+}
+
+// spent sums what answers cost over people and models.
+func (s *Server) spent(of func(usage.Count) int64) float64 {
+	var sum int64
+	for _, c := range s.usage.Snapshot() {
+		sum += of(c)
+	}
+	return float64(sum)
 }
 
 // metricsHandler serves the side listener.

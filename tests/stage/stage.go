@@ -57,6 +57,8 @@ type Server struct {
 	Setup string // the set-up link, when there was nobody yet
 	Dir   string // DATA_DIR
 
+	Metrics string // address of /metrics, when it is on
+
 	cmd  *exec.Cmd
 	out  log
 	done chan struct{}
@@ -110,7 +112,7 @@ func Start(binary, dir string, env ...string) (*Server, error) {
 		s.err = s.cmd.Wait()
 		close(s.done)
 	}()
-	var block struct{ Address, Setup string }
+	var block struct{ Address, Setup, Metrics string }
 	select {
 	case line := <-first:
 		if err := json.Unmarshal([]byte(line), &block); err != nil {
@@ -122,7 +124,7 @@ func Start(binary, dir string, env ...string) (*Server, error) {
 		_ = s.cmd.Process.Kill()
 		return nil, fmt.Errorf("the server did not start in time\n%s", s.out.String())
 	}
-	s.URL, s.Setup = strings.TrimSuffix(block.Address, "/"), block.Setup
+	s.URL, s.Setup, s.Metrics = strings.TrimSuffix(block.Address, "/"), block.Setup, block.Metrics
 	return s, nil
 }
 
@@ -131,6 +133,16 @@ func (s *Server) Log() string { return s.out.String() }
 
 // PID is of the process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Running reports whether the process has not ended yet.
+func (s *Server) Running() bool {
+	select {
+	case <-s.done:
+		return false
+	default:
+		return true
+	}
+}
 
 // Signal sends a signal to the process.
 func (s *Server) Signal(sig syscall.Signal) error { return s.cmd.Process.Signal(sig) }
