@@ -1,0 +1,204 @@
+package api_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"portico/internal/api/apitest"
+)
+
+func TestUsersList(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	names := func(query string) string {
+		t.Helper()
+		a := s.Do(t, s.Admin.Token, "GET", "/api/v1/users/"+query, nil)
+		if a.Status != 200 {
+			return a.Body
+		}
+		var out []string
+		for _, u := range a.JSON(t)["users"].([]any) {
+			out = append(out, u.(map[string]any)["name"].(string))
+		}
+		return strings.Join(out, " ")
+	}
+	for query, want := range map[string]string{
+		"?order_by=name":                 "admin other pending user",
+		"?order_by=name&direction=desc":  "user pending other admin",
+		"?query=PEND":                    "pending",
+		"?query=%25":                     "",
+		"?page=2":                        "",
+		"?page=0&order_by=name&query=er": "other user",
+	} {
+		if got := names(query); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	if a := s.Do(t, s.Admin.Token, "GET", "/api/v1/users/?page=x", nil); a.Status != 422 {
+		t.Errorf("page x: %d", a.Status)
+	}
+	if a := s.Do(t, s.Admin.Token, "GET", "/api/v1/users/all", nil); a.JSON(t)["total"] != 4.0 {
+		t.Errorf("all: %s", a.Body)
+	}
+	if a := s.Do(t, s.User.Token, "GET", "/api/v1/users/search?query=other", nil); a.Status != 200 || strings.Contains(a.Body, "@") {
+		t.Errorf("search: %d %s", a.Status, a.Body)
+	}
+}
+
+func TestUserUpdate(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	update := func(id string, change map[string]any) *apitest.Answer {
+		return s.Do(t, s.Admin.Token, "POST", "/api/v1/users/"+id+"/update", change)
+	}
+	for name, c := range map[string]struct {
+		id     string
+		change map[string]any
+		want   int
+	}{
+		"e-mail of another": {s.User.ID, map[string]any{"email": s.Other.Email}, 400},
+		"no e-mail":         {s.User.ID, map[string]any{"email": "x"}, 400},
+		"no role":           {s.User.ID, map[string]any{"role": "king"}, 400},
+		"short password":    {s.User.ID, map[string]any{"name": "Changed", "password": "x"}, 400},
+		"nobody":            {"nobody", map[string]any{"name": "x"}, 404},
+		"last admin":        {s.Admin.ID, map[string]any{"role": "user"}, 409},
+	} {
+		if a := update(c.id, c.change); a.Status != c.want {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
+		}
+	}
+	a := update(s.User.ID, map[string]any{"name": "Neu", "email": "NEU@example.com", "role": "user", "password": "", "profile_image_url": "/user.png"})
+	if v := a.JSON(t); a.Status != 200 || v["name"] != "Neu" || v["email"] != "neu@example.com" {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if a := s.Do(t, s.User.Token, "GET", "/api/v1/users/permissions", nil); a.Status != 200 {
+		t.Errorf("the session of who was renamed: %d", a.Status)
+	}
+	if a := update(s.User.ID, map[string]any{"password": "an0ther-Pass!"}); a.Status != 200 {
+		t.Errorf("password: %d %s", a.Status, a.Body)
+	}
+	if a := s.Do(t, s.User.Token, "GET", "/api/v1/users/permissions", nil); a.Status != 401 {
+		t.Errorf("the old session: %d", a.Status)
+	}
+	if a := s.Do(t, s.Admin.Token, "POST", "/api/v1/users/"+s.Other.ID+"/sessions/revoke", nil); a.Status != 200 {
+		t.Errorf("revoke: %d", a.Status)
+	}
+	if a := s.Do(t, s.Other.Token, "GET", "/api/v1/auths/", nil); a.Status != 401 {
+		t.Errorf("the revoked session: %d", a.Status)
+	}
+	if a := s.Do(t, s.Admin.Token, "POST", "/api/v1/users/"+s.Pending.ID+"/update/role", map[string]any{"role": "user"}); a.Status != 200 {
+		t.Errorf("role: %d", a.Status)
+	}
+	if a := s.Do(t, s.Pending.Token, "GET", "/api/v1/users/permissions", nil); a.Status != 200 {
+		t.Errorf("who was let in: %d", a.Status)
+	}
+}
+
+func TestUserDelete(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	for _, c := range []struct {
+		id   string
+		want int
+	}{{s.Admin.ID, 403}, {"nobody", 404}, {s.User.ID, 200}, {s.User.ID, 404}} {
+		if a := s.Do(t, s.Admin.Token, "DELETE", "/api/v1/users/"+c.id, nil); a.Status != c.want {
+			t.Errorf("%s: %d %s", c.id, a.Status, a.Body)
+		}
+	}
+	for _, credential := range []string{s.User.Token, s.User.Key} {
+		if a := s.Do(t, credential, "GET", "/api/v1/users/permissions", nil); a.Status != 401 {
+			t.Errorf("who is gone: %d", a.Status)
+		}
+	}
+}
+
+func TestUserSettings(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	const path = "/api/v1/users/user/settings"
+	if a := s.Do(t, s.User.Token, "GET", path, nil); a.Status != 200 || a.Body != "null" {
+		t.Errorf("none yet: %d %s", a.Status, a.Body)
+	}
+	for body, want := range map[string]int{`[]`: 422, `x`: 422, ``: 422, `"x"`: 422} {
+		if a := s.Do(t, s.User.Token, "POST", path+"/update", body); a.Status != want {
+			t.Errorf("%q: %d %s", body, a.Status, a.Body)
+		}
+	}
+	a := s.Do(t, s.User.Token, "POST", path+"/update", `{ "ui": {"b":1, "a":"é<", "n":1e400} }`)
+	const kept = `{"ui":{"b":1,"a":"é<","n":1e400}}`
+	if a.Status != 200 || a.Body != kept {
+		t.Errorf("set: %d %s", a.Status, a.Body)
+	}
+	if a := s.Do(t, s.User.Token, "GET", path, nil); a.Body != kept {
+		t.Errorf("kept: %s", a.Body)
+	}
+	const info = "/api/v1/users/user/info"
+	s.Do(t, s.User.Token, "POST", info+"/update", `{"a":1,"b":2}`)
+	s.Do(t, s.User.Token, "POST", info+"/update", `{"b":3}`)
+	if a := s.Do(t, s.User.Token, "GET", info, nil); a.Body != `{"a":1,"b":3}` {
+		t.Errorf("info: %s", a.Body)
+	}
+}
+
+func TestDefaultPermissions(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	const path = "/api/v1/users/default/permissions"
+	a := s.Do(t, s.Admin.Token, "POST", path, map[string]any{"workspace": map[string]any{"tools": true}})
+	if a.Status != 200 {
+		t.Fatalf("set: %d %s", a.Status, a.Body)
+	}
+	may := s.Do(t, s.User.Token, "GET", "/api/v1/users/permissions", nil).JSON(t)
+	if may["workspace"].(map[string]any)["tools"] != true || may["chat"].(map[string]any)["edit"] != true {
+		t.Errorf("permissions: %v", may)
+	}
+	if a := s.Do(t, s.User.Token, "GET", path, nil); a.Status != 401 {
+		t.Errorf("seen by a user: %d", a.Status)
+	}
+}
+
+func TestProfileImage(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	gif := "GIF89a\x01\x00\x01\x00\x00\x00\x00;"
+	image := func() *apitest.Answer {
+		return s.Do(t, s.Other.Token, "GET", "/api/v1/users/"+s.User.ID+"/profile/image", nil)
+	}
+	if a := image(); a.Status != 200 || a.Header.Get("Content-Type") != "image/png" || !strings.HasPrefix(a.Body, "\x89PNG") {
+		t.Errorf("the default: %d %v", a.Status, a.Header)
+	}
+	set := func(address string) int {
+		return s.Do(t, s.User.Token, "POST", "/api/v1/auths/update/profile", map[string]any{"profile_image_url": address}).Status
+	}
+	encoded := base64.StdEncoding.EncodeToString([]byte(gif))
+	for address, want := range map[string]int{
+		"data:image/svg+xml;base64,PHN2Zz4=": 400,
+		"data:image/png;base64," + encoded:   400, // not what it says
+		"data:text/html;base64," + encoded:   400,
+		"data:image/gif," + encoded:          400,
+		"data:image/gif;base64,!!":           400,
+		"data:image/gif;base64," + encoded:   200,
+		strings.Repeat("x", 1<<20+1):         400,
+	} {
+		if got := set(address); got != want {
+			t.Errorf("%.40s: %d, want %d", address, got, want)
+		}
+	}
+	a := image()
+	if a.Body != gif || a.Header.Get("Content-Type") != "image/gif" || a.Header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(a.Header.Get("Content-Security-Policy"), "sandbox") {
+		t.Errorf("the picture: %d %v", a.Status, a.Header)
+	}
+	if set("https://evil.example/x.svg") != 200 {
+		t.Error("an address is not taken")
+	}
+	if a := image(); a.Status != 200 || a.Header.Get("Location") != "" || !strings.HasPrefix(a.Body, "\x89PNG") {
+		t.Errorf("an address elsewhere: %d %v", a.Status, a.Header)
+	}
+	if a := s.Do(t, "", "GET", "/user.png", nil); a.Status != 200 {
+		t.Errorf("the default in public: %d", a.Status)
+	}
+	if a := s.Do(t, s.User.Token, "GET", "/api/v1/users/nobody/profile/image", nil); a.Status != 404 {
+		t.Errorf("of nobody: %d", a.Status)
+	}
+}
