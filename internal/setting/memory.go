@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// Memory is a Store that forgets when the process ends: it is used with
-// ENABLE_PERSISTENT_CONFIG=false, and by tests. The zero Memory is empty and
-// ready to use. It tells nobody of changes.
+// Memory is a Store that forgets when the process ends, for tests and for tools
+// that have no database. The zero Memory is empty and ready to use. It tells
+// nobody of changes.
 type Memory struct {
 	mu     sync.Mutex
 	values map[string][]byte
@@ -40,17 +40,4 @@ func (m *Memory) DeleteSettings(_ context.Context, keys ...string) error {
 		delete(m.values, key)
 	}
 	return nil
-}
-
-// Clear deletes every stored setting, for RESET_CONFIG_ON_START.
-func Clear(ctx context.Context, store Store) error {
-	values, err := store.Settings(ctx)
-	if err != nil || len(values) == 0 {
-		return err
-	}
-	keys := make([]string, 0, len(values))
-	for key := range values {
-		keys = append(keys, key)
-	}
-	return store.DeleteSettings(ctx, keys...)
 }
