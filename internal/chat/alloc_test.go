@@ -76,7 +76,7 @@ func TestWarmPathAllocations(t *testing.T) {
 		}
 	})
 	t.Logf("%v allocations for a whole answer", n)
-	if !race && n > 15 {
+	if !raceEnabled && n > 15 {
 		t.Errorf("%v allocations, 15 are allowed", n)
 	}
 }
@@ -124,7 +124,7 @@ func TestChunkAllocations(t *testing.T) {
 	}
 	few, many := cost(10), cost(1010)
 	t.Logf("%v allocations for a stream", few)
-	if !race && many-few > 1 {
+	if !raceEnabled && many-few > 1 {
 		t.Errorf("1,000 chunks more cost %v allocations", many-few)
 	}
 }

@@ -2,4 +2,4 @@
 
 package chat
 
-const race = false
+const raceEnabled = false

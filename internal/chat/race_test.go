@@ -2,4 +2,4 @@
 
 package chat
 
-const race = true
+const raceEnabled = true

@@ -31,6 +31,7 @@ type stand struct {
 	key    string
 	log    *journal
 	client *http.Client
+	srv    *server.Server
 	up     []*providertest.Upstream
 }
 
@@ -98,7 +99,7 @@ func startWith(t testing.TB, change func(*config.Config), scripts ...providertes
 			t.Error("the log holds the key of a connection")
 		}
 	})
-	s.key = apiKey(t, srv)
+	s.key, s.srv = apiKey(t, srv), srv
 	return s
 }
 

@@ -75,16 +75,26 @@ func (c *Client) reply(resp *hop.Response, path string) (*provider.Reply, error)
 	return r, nil
 }
 
-// usageOf reads the tokens of an answer or of its last line.
+// usageOf reads the tokens of an answer, or of its last line, in the words of
+// whichever dialect it is.
 func usageOf(raw []byte) provider.Usage {
 	doc := rawjson.Get()
 	defer rawjson.Put(doc)
 	if doc.Parse(raw, rawjson.Limits{}) != nil {
 		return provider.Usage{}
 	}
-	prompt, _ := doc.Int("prompt_eval_count")
-	output, _ := doc.Int("eval_count")
-	return provider.Usage{Prompt: prompt, Completion: output}
+	var u provider.Usage
+	count := func(key, value []byte) {
+		switch string(key) {
+		case "prompt_eval_count", "prompt_tokens", "input_tokens":
+			u.Prompt, _ = rawjson.Int(value)
+		case "eval_count", "completion_tokens", "output_tokens":
+			u.Completion, _ = rawjson.Int(value)
+		}
+	}
+	rawjson.Each(raw, count)
+	rawjson.Each(doc.Get("usage"), count)
+	return u
 }
 
 // lines is a streamed answer that is passed on as it is, cut only where a

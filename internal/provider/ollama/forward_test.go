@@ -23,6 +23,11 @@ func TestForwardIsUntouched(t *testing.T) {
 			continue
 		}
 		got := string(reply.Body)
+		if name == "v1_chat" || name == "v1_messages" || name == "chat" {
+			if reply.Usage.Prompt == 0 || reply.Usage.Completion == 0 {
+				t.Errorf("%s: usage %+v", name, reply.Usage)
+			}
+		}
 		if reply.Stream != nil {
 			if got, err = readStream(t, reply.Stream); !errors.Is(err, io.EOF) {
 				t.Errorf("%s: %v", name, err)
