@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"portico/internal/access"
@@ -31,7 +32,14 @@ type Ollama struct {
 	TempDir string
 	// Usage counts what answers cost; nil does not.
 	Usage *usage.Recorder
+	// MaxStreams is how many streams the instance carries at once, those of
+	// the other doors included; 0 is no limit.
+	MaxStreams int
+
+	streams atomic.Int64 // of this door
 }
+
+var errOllamaFull = errdefs.New(errdefs.RateLimited, "The server carries as many streams as it can. Try again in a moment.").WithRetryAfter(2 * time.Second)
 
 var errOllamaOff = errdefs.New(errdefs.Unavailable, "The Ollama API is switched off on this server. An administrator can switch it on.")
 
@@ -208,6 +216,9 @@ func ollamaAsk(ctx context.Context, backends []*provider.Backend, req *provider.
 // ollamaSend passes a call on and its answer back. after, which may be nil, is
 // called once the answer ended well.
 func (a *API) ollamaSend(w http.ResponseWriter, r *http.Request, c *route.Call, backends []*provider.Backend, req *provider.ForwardRequest, id string, after func()) error {
+	if most := int64(a.Ollama.MaxStreams); most > 0 && a.Ollama.streams.Load()+a.Chat.Streams() >= most {
+		return errOllamaFull
+	}
 	life, leave := relay.Context(r)
 	defer leave()
 	reply, done, err := ollamaAsk(life, backends, req)
@@ -233,8 +244,12 @@ func (a *API) ollamaSend(w http.ResponseWriter, r *http.Request, c *route.Call, 
 	if strings.HasPrefix(reply.ContentType, "text/event-stream") {
 		render = SSEError
 	}
+	a.Ollama.streams.Add(1)
 	return relay.Send(w, r, relay.Head{Status: reply.Status, ContentType: reply.ContentType}, reply.Stream, relay.Options{
-		Life: life, Error: render, Done: func(err error) { finish(err, reply.Stream.Usage()) },
+		Life: life, Error: render, Done: func(err error) {
+			a.Ollama.streams.Add(-1)
+			finish(err, reply.Stream.Usage())
+		},
 	})
 }
 
