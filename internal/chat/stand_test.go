@@ -63,16 +63,25 @@ func start(t testing.TB, scripts ...providertest.Script) *stand {
 func startWith(t testing.TB, change func(*config.Config), scripts ...providertest.Script) *stand {
 	t.Helper()
 	s := &stand{t: t, log: new(journal)}
-	var urls, keys []string
+	var urls []string
 	for i, script := range scripts {
 		u := providertest.New(t, listing(i, script))
 		s.up = append(s.up, u)
-		urls, keys = append(urls, u.URL+"/v1"), append(keys, canary)
+		urls = append(urls, u.URL+"/v1")
 	}
+	s.open(change, urls)
+	return s
+}
+
+// open starts the server over upstreams that are there.
+func (s *stand) open(change func(*config.Config), urls []string) {
+	t := s.t
+	t.Helper()
+	keys := strings.TrimSuffix(strings.Repeat(canary+";", len(urls)), ";")
 	cfg, err := config.Load(config.Source{Environ: []string{
 		"HOST=127.0.0.1", "PORT=0", "DATA_DIR=" + t.TempDir(), "LOG_FORMAT=json", "GLOBAL_LOG_LEVEL=debug", "ENABLE_OLLAMA_API=false",
 		"WEBUI_ADMIN_EMAIL=admin@example.com", "WEBUI_ADMIN_PASSWORD=correct horse battery", "WEBUI_SECRET_KEY=0123456789abcdef0123456789abcdef",
-		"OPENAI_API_BASE_URLS=" + strings.Join(urls, ";"), "OPENAI_API_KEYS=" + strings.Join(keys, ";"),
+		"OPENAI_API_BASE_URLS=" + strings.Join(urls, ";"), "OPENAI_API_KEYS=" + keys,
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +109,6 @@ func startWith(t testing.TB, change func(*config.Config), scripts ...providertes
 		}
 	})
 	s.key, s.srv = apiKey(t, srv), srv
-	return s
 }
 
 func apiKey(t testing.TB, srv *server.Server) string {
