@@ -13,7 +13,7 @@ const (
 	grantColumns = `id, resource_type, resource_id, principal_type, principal_id, permission, created_at`
 
 	insertGrant query = `INSERT INTO grants (` + grantColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (resource_type, resource_id, principal_type, principal_id, permission) DO NOTHING`
+		ON CONFLICT (id) DO NOTHING`
 	grantsUpon query = `SELECT ` + grantColumns + ` FROM grants WHERE resource_type = $1 AND resource_id = $2
 		ORDER BY principal_type, principal_id, permission`
 	grantsOfKind query = `SELECT ` + grantColumns + ` FROM grants WHERE resource_type = $1
@@ -62,18 +62,38 @@ func (db *DB) SetGrants(ctx context.Context, kind access.Kind, id string, grants
 	})
 }
 
+// addGrants inserts the grants of a thing that has none.
 func (t *tx) addGrants(ctx context.Context, kind access.Kind, id string, grants []access.Grant) error {
 	t.emit(event.Grant, string(kind)+"/"+id)
+	type right struct{ principalType, principalID, permission string }
+	seen := make(map[right]bool, len(grants))
 	for _, g := range grants {
-		if g.ID == "" {
-			g.ID = uuid.NewString()
+		r := right{g.PrincipalType, g.PrincipalID, g.Permission}
+		if seen[r] {
+			continue
 		}
-		if g.CreatedAt == 0 {
-			g.CreatedAt = t.db.seconds()
-		}
-		if _, err := t.exec(ctx, insertGrant, g.ID, string(kind), id, g.PrincipalType, g.PrincipalID, g.Permission, g.CreatedAt); err != nil {
+		seen[r] = true
+		g.ResourceType, g.ResourceID = kind, id
+		if err := t.addGrant(ctx, g); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (t *tx) addGrant(ctx context.Context, g access.Grant) error {
+	if g.ID == "" {
+		g.ID = uuid.NewString()
+	}
+	if g.CreatedAt == 0 {
+		g.CreatedAt = t.db.seconds()
+	}
+	for {
+		n, err := t.exec(ctx, insertGrant, g.ID, string(g.ResourceType), g.ResourceID, g.PrincipalType, g.PrincipalID, g.Permission, g.CreatedAt)
+		if err != nil || n > 0 {
+			return err
+		}
+		// Clients that copy a thing send the grants of the original, ids and all.
+		g.ID = uuid.NewString()
+	}
 }

@@ -143,6 +143,41 @@ func TestMigrationChanged(t *testing.T) {
 	}
 }
 
+// TestMigrateStopped stops a step after each of its statements: nothing of it
+// is left, and the next start can run it.
+func TestMigrateStopped(t *testing.T) {
+	t.Parallel()
+	rename := strings.NewReplacer("CREATE TABLE ", "CREATE TABLE new_", "CREATE INDEX ", "CREATE INDEX new_", " ON DELETE", " ON DELETE",
+		" ON ", " ON new_", "REFERENCES ", "REFERENCES new_")
+	for _, i := range []int{0, 2} {
+		engine := engines[i]
+		t.Run(engine.name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, engine.url(t), store.Options{})
+			before := logical(t, db)
+			files := steps(t)
+			dir := "migrations/" + db.Engine()
+			statements := strings.SplitAfter(rename.Replace(string(files[dir+"/0001_rooms.sql"].Data)), ";\n")
+			for n := range len(statements) {
+				files[dir+"/0002_more.sql"] = &fstest.MapFile{Data: []byte(strings.Join(statements[:n], "") + "STOP HERE;")}
+				if err := store.Migrate(t.Context(), db, files); err == nil {
+					t.Fatalf("%d: it did not stop", n)
+				}
+				if after := logical(t, db); !slices.Equal(before, after) {
+					t.Fatalf("%d: half a schema is left: %v", n, after)
+				}
+			}
+			files[dir+"/0002_more.sql"] = &fstest.MapFile{Data: []byte(strings.Join(statements, ""))}
+			if err := store.Migrate(t.Context(), db, files); err != nil {
+				t.Error(err)
+			}
+			if after := logical(t, db); len(after) < 2*len(before)-10 {
+				t.Errorf("it made %d of %d", len(after), len(before))
+			}
+		})
+	}
+}
+
 // TestStartTogether lets several servers make the schema of one database.
 func TestStartTogether(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"portico/internal/access"
 	"portico/internal/errdefs"
@@ -22,7 +21,6 @@ const (
 	userByID    query = `SELECT ` + userColumns + ` FROM users WHERE id = $1`
 	userByEmail query = `SELECT ` + userColumns + ` FROM users WHERE email = $1`
 	countUsers  query = `SELECT count(*) FROM users`
-	countFound  query = `SELECT count(*) FROM users WHERE search LIKE $1 ESCAPE '\'`
 
 	updateUser query = `UPDATE users SET email = COALESCE($2, email), name = COALESCE($3, name), role = COALESCE($4, role),
 		profile_image_url = COALESCE($5, profile_image_url), timezone = COALESCE($6, timezone),
@@ -39,55 +37,11 @@ const (
 	deleteGrantsUpon query = `DELETE FROM grants WHERE resource_type = $1 AND resource_id = $2`
 )
 
-// The page is chosen by an index alone, and only its rows are read: the cost
-// of a far page is that of its index.
-const (
-	pageHead  = `SELECT ` + userColumns + ` FROM users JOIN (SELECT id AS chosen FROM users `
-	pageFound = `WHERE search LIKE $3 ESCAPE '\' `
-	pageTail  = ` LIMIT $1 OFFSET $2) AS page ON id = chosen `
-)
-
-// userPage is the statement of one order; both parts of it are ours, never a
-// caller's.
-func userPage(orderBy string, descending, found bool) query {
-	columns := []string{"created_at", "id"}
-	switch orderBy {
-	case "name":
-		columns[0] = "search"
-	case "email", "role", "last_active_at":
-		columns[0] = orderBy
-	}
-	order := "ORDER BY " + strings.Join(columns, ", ")
-	if descending {
-		order = "ORDER BY " + strings.Join(columns, " DESC, ") + " DESC"
-	}
-	where := ""
-	if found {
-		where = pageFound
-	}
-	return query(pageHead + where + order + pageTail + order)
-}
-
 func scanUser(s scanner) (*user.User, error) {
 	u := new(user.User)
 	err := s.Scan(&u.ID, &u.Email, &u.Name, &u.Role, &u.ProfileImageURL, &u.Timezone,
 		&u.Settings, &u.Info, &u.LastActiveAt, &u.CreatedAt, &u.UpdatedAt)
 	return u, err
-}
-
-// searchText is the sort and search form of a person. It is cut short since
-// it is indexed.
-func searchText(name, email string) string {
-	text := strings.ToLower(name) + "\n" + strings.ToLower(email)
-	const most = 1024
-	if len(text) <= most {
-		return text
-	}
-	cut := most
-	for !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut]
 }
 
 // CreateUser implements user.Store.
@@ -141,49 +95,6 @@ func (db *DB) UserByID(ctx context.Context, id string) (_ *user.User, err error)
 func (db *DB) UserByEmail(ctx context.Context, email string) (_ *user.User, err error) {
 	defer fault(&err, "user")
 	return one(ctx, db, scanUser, userByEmail, strings.ToLower(email))
-}
-
-// Users implements user.Store.
-func (db *DB) Users(ctx context.Context, f user.Filter) (page []*user.User, total int, err error) {
-	defer fault(&err, "user")
-	if f.Limit <= 0 {
-		f.Limit = 30
-	}
-	f.Offset = max(f.Offset, 0)
-	if f.Query != "" {
-		return db.findUsers(ctx, f)
-	}
-	total, err = one(ctx, db, scanInt, countUsers)
-	if err != nil || f.Offset >= total {
-		return nil, total, err
-	}
-	// The end is read from the end: no page costs more than the middle one.
-	limit, backward := min(f.Limit, total-f.Offset), f.Offset > total/2
-	offset, descending := f.Offset, f.Descending
-	if backward {
-		offset, descending = total-f.Offset-limit, !descending
-	}
-	page, err = list(ctx, db, scanUser, userPage(f.OrderBy, descending, false), limit, offset)
-	if backward {
-		slices.Reverse(page)
-	}
-	return page, total, err
-}
-
-// findUsers is Users for a query. A page that is not full tells the total.
-func (db *DB) findUsers(ctx context.Context, f user.Filter) (page []*user.User, total int, err error) {
-	pattern := likePattern(f.Query)
-	page, err = list(ctx, db, scanUser, userPage(f.OrderBy, f.Descending, true), f.Limit, f.Offset, pattern)
-	if err != nil || (len(page) < f.Limit && (len(page) > 0 || f.Offset == 0)) {
-		return page, f.Offset + len(page), err
-	}
-	total, err = one(ctx, db, scanInt, countFound, pattern)
-	return page, total, err
-}
-
-// likePattern finds text anywhere, taking it literally.
-func likePattern(text string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
 }
 
 // CountUsers implements user.Store.

@@ -39,6 +39,14 @@ func testGrants(t *testing.T, f *Fixture) {
 	if n := all["n"]; len(all) != 2 || len(n) != 1 || n[0].ID == "" || n[0].CreatedAt == 0 || n[0].ResourceType != access.Model || n[0].ResourceID != "n" {
 		t.Errorf("got %+v", all)
 	}
+	// A copy of a thing comes with the grants of the original.
+	must(t, db.SetGrants(ctx, access.Model, "copy", want))
+	copied, err := db.GrantsOf(ctx, access.Model, "copy")
+	must(t, err)
+	if len(copied) != 3 || copied[0].ID == want[0].ID || copied[0].PrincipalID != "g" || copied[0].ResourceID != "copy" {
+		t.Errorf("got %+v", copied)
+	}
+	must(t, db.SetGrants(ctx, access.Model, "copy", nil))
 	must(t, db.SetGrants(ctx, access.Model, "m/1:x", want[:1]))
 	must(t, db.SetGrants(ctx, access.Model, "n", nil))
 	all, err = db.AllGrants(ctx, access.Model)
