@@ -100,6 +100,7 @@ type Service struct {
 
 	people  *cache[string, *person]
 	keys    *cache[[32]byte, *keyEntry]
+	tokens  *cache[[32]byte, *claims] // whose signatures were right
 	unknown *misses
 	emails  *cache[string, string] // e-mail of a trusted header → user id
 	allowed atomic.Pointer[keyDefault]
@@ -155,6 +156,7 @@ func New(cfg Config, users user.Store, store Store, settings *setting.Settings, 
 	}
 	s.people = newCache[string, *person](maxCached, shardOfString)
 	s.keys = newCache[[32]byte, *keyEntry](maxCached, shardOfHash)
+	s.tokens = newCache[[32]byte, *claims](maxTokens, shardOfHash)
 	s.emails = newCache[string, string](maxCached, shardOfString)
 	s.unknown = newMisses(cfg.Now)
 	s.unsubscribe = bus.Subscribe(s.observe)
@@ -162,8 +164,11 @@ func New(cfg Config, users user.Store, store Store, settings *setting.Settings, 
 	return s, nil
 }
 
-// maxCached bounds each of the caches, in entries.
-const maxCached = 100_000
+// The caches are bounded, in entries.
+const (
+	maxCached = 100_000
+	maxTokens = 20_000
+)
 
 // Close writes what is left to write and stops.
 func (s *Service) Close() error {

@@ -101,6 +101,15 @@ func (c *cache[K, V]) load(ctx context.Context, k K, read func(context.Context) 
 	return f.value, f.err
 }
 
+// put keeps a value that does not come from the database.
+func (c *cache[K, V]) put(k K, v V) {
+	p := &c.parts[c.part(k)%parts]
+	p.mu.Lock()
+	c.makeRoom(p.values)
+	p.values[k] = v
+	p.mu.Unlock()
+}
+
 // makeRoom removes any one value when a part is full: which one hardly
 // matters, since it is read again when it is asked for.
 func (c *cache[K, V]) makeRoom(values map[K]V) {

@@ -2,12 +2,17 @@ package auth
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 // Whoever asks after something was revoked never gets what was before, however
@@ -212,6 +217,44 @@ func TestRate(t *testing.T) {
 	}
 	if len(r.full) > maxNames {
 		t.Errorf("%d names are kept", len(r.full))
+	}
+}
+
+// Who has no account is compared with a hash that costs what real ones cost.
+func TestDummyCostsTheSame(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range []string{argon2id, bcrypted} {
+		h, err := newHasher(Hashing{Algorithm: algorithm, MemoryKiB: 64, Passes: 2, Cost: 5}, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		genuine, err := h.hash(context.Background(), "a password")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dummy, err := h.dummy()
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := strings.LastIndexByte(genuine[:len(genuine)-45], '$') // what comes after is salt and sum
+		if dummy[:i] != genuine[:i] || len(dummy) != len(genuine) {
+			t.Errorf("%s: %s beside %s", algorithm, dummy, genuine)
+		}
+		if ok, weak, err := h.verify(context.Background(), dummy, "a password"); ok || weak || err != nil {
+			t.Errorf("%s: %v %v %v", algorithm, ok, weak, err)
+		}
+	}
+	if err := bcrypt.CompareHashAndPassword([]byte("$2a$05$"+strings.Repeat("0", 53)), []byte("x")); !errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+		t.Error("a dummy of bcrypt is not compared:", err)
+	}
+}
+
+func TestAddressesOfOneNetwork(t *testing.T) {
+	t.Parallel()
+	a, b := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::ffff:1")
+	c, d := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	if nameOf(a) != nameOf(b) || nameOf(c) == nameOf(d) || nameOf(netip.Addr{}) == "" {
+		t.Error(nameOf(a), nameOf(b), nameOf(c), nameOf(d))
 	}
 }
 

@@ -102,7 +102,7 @@ func (s *Service) loadKey(r *http.Request, hash [32]byte) (*keyEntry, error) {
 	if s.unknown.has(hash) {
 		return nil, errUnknownKey()
 	}
-	address := s.Address(r).String()
+	address := nameOf(s.Address(r))
 	if wait := s.limits.unknownKeys.take(address); wait > 0 {
 		return nil, tooMany("Too many API keys that do not exist were tried from this address.", wait)
 	}

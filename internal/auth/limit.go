@@ -2,6 +2,7 @@ package auth
 
 import (
 	"hash/maphash"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -42,6 +43,15 @@ type rate struct {
 	span  time.Duration // the whole allowance
 	mu    sync.Mutex
 	full  map[uint64]time.Time
+}
+
+// nameOf is what an address is counted by: with IPv6 its network, since one
+// subscriber has all addresses of it.
+func nameOf(a netip.Addr) string {
+	if p, err := a.Prefix(64); err == nil && a.Is6() {
+		return p.String()
+	}
+	return a.String()
 }
 
 // maxNames bounds the memory of a rate, about 5 MB.

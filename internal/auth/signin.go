@@ -54,7 +54,7 @@ func (s *Service) signInVouched(r *http.Request) (*Session, error) {
 // verified checks an e-mail address and a password. An unknown address takes
 // as much work as a wrong password and gets the same answer.
 func (s *Service) verified(ctx context.Context, email, password string, from netip.Addr) (*user.User, error) {
-	address := from.String()
+	address := nameOf(from)
 	if wait := s.limits.account.take(email); wait > 0 {
 		return nil, tooMany("Too many sign-ins to this account.", wait)
 	}

@@ -42,7 +42,7 @@ func (s *Service) SignUp(ctx context.Context, n NewUser, from netip.Addr) (*Sess
 	if err := s.maySignUp(ctx, n); err != nil {
 		return nil, err
 	}
-	if wait := s.limits.signUp.take(from.String()); wait > 0 {
+	if wait := s.limits.signUp.take(nameOf(from)); wait > 0 {
 		return nil, tooMany("Too many accounts were made from this address.", wait)
 	}
 	u := &user.User{Email: n.Email, Name: n.Name, ProfileImageURL: n.Image, Role: s.defaultRole()}

@@ -75,9 +75,6 @@ func (s *Service) mint(u *user.User, stamp, method string) (token string, expire
 
 // parseToken checks everything about a token that needs no look at the person.
 func (s *Service) parseToken(token string) (*claims, error) {
-	if len(token) > longestToken {
-		return nil, errors.New("token too long")
-	}
 	var c claims
 	_, err := s.parser().ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		// What names another key, or demands what is not understood, is refused.
@@ -107,9 +104,40 @@ func (s *Service) parser() *jwt.Parser {
 		jwt.WithLeeway(leeway), jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithTimeFunc(s.now))
 }
 
+// claimsOf is parseToken with a memory: that a signature was right stays
+// right, only the end must be looked at again.
+func (s *Service) claimsOf(token string) (*claims, error) {
+	if len(token) > longestToken {
+		return nil, errors.New("token too long")
+	}
+	hash := hashToken(token)
+	if c, ok := s.tokens.get(hash); ok {
+		if c.ExpiresAt != nil && !s.now().Before(c.ExpiresAt.Add(leeway)) {
+			s.tokens.drop(hash)
+			return nil, jwt.ErrTokenExpired
+		}
+		return c, nil
+	}
+	c, err := s.parseToken(token)
+	if err == nil {
+		s.tokens.put(hash, c)
+	}
+	return c, err
+}
+
+// hashToken is what parsed tokens are remembered by. Usual ones are copied to
+// the stack.
+func hashToken(token string) [32]byte {
+	var buf [1024]byte
+	if len(token) > len(buf) {
+		return sha256.Sum256([]byte(token))
+	}
+	return sha256.Sum256(buf[:copy(buf[:], token)])
+}
+
 // byToken finds the person of a session token.
 func (s *Service) byToken(r *http.Request, token string) (Identity, error) {
-	c, err := s.parseToken(token)
+	c, err := s.claimsOf(token)
 	if err != nil {
 		if errors.Is(err, jwt.ErrTokenExpired) {
 			return Identity{}, errdefs.New(errdefs.Unauthenticated, "Your session has expired. Sign in again.").WithCause(err)
@@ -117,10 +145,10 @@ func (s *Service) byToken(r *http.Request, token string) (Identity, error) {
 		return Identity{}, errdefs.New(errdefs.Unauthenticated, "The token in this request is not valid. Sign in again.").WithCause(err)
 	}
 	p, err := s.person(r.Context(), c.ID)
-	if errdefs.Is(err, errdefs.NotFound) {
-		return Identity{}, errGone()
-	}
 	if err != nil {
+		if errdefs.Is(err, errdefs.NotFound) {
+			return Identity{}, errGone()
+		}
 		return Identity{}, internal(err)
 	}
 	if _, out := p.revoked[c.RegisteredClaims.ID]; out || c.SessionStamp != p.stamp {

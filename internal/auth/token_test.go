@@ -234,6 +234,22 @@ func TestSessionLife(t *testing.T) {
 	}
 }
 
+// A token that was seen while it was good still ends when it should.
+func TestSeenTokenExpires(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := bearer(w.admin().Token)
+	for _, step := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 200}, {28*24*time.Hour + 59*time.Second, 200}, {time.Second, 401}, {0, 401}} {
+		w.advance(step.after)
+		if got := w.status(r); got != step.want {
+			t.Errorf("%v later: %d, want %d", step.after, got, step.want)
+		}
+	}
+}
+
 func TestParseLife(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
