@@ -30,7 +30,7 @@ type Response struct {
 
 	h      head
 	head   []byte
-	inline [640]byte
+	inline [384]byte
 	left   int64 // of a sized body, or of the chunk
 	chunk  chunkState
 	frames int64  // bytes that were framing, less what the data excuses
