@@ -77,6 +77,7 @@ func (g *Registry) connect() {
 	kept := map[*conn]bool{}
 	for _, c := range next {
 		kept[c] = true
+		c.inherit(g.conns)
 	}
 	for _, c := range g.conns {
 		if !kept[c] {
@@ -149,6 +150,21 @@ func (g *Registry) connection(old []*conn, c *provider.Connection, enabled bool)
 		g.cfg.Log.Warn("a connection cannot be used", "dialect", string(c.Kind), "index", c.Index, "error", n.broken)
 	}
 	return n
+}
+
+// inherit takes over what an earlier connection to the same address listed: it
+// is in use until the new one has answered, so that a new key does not make
+// models unknown for a moment.
+func (c *conn) inherit(old []*conn) {
+	if !c.answered.IsZero() || c.entries != nil || c.broken != nil {
+		return
+	}
+	for _, o := range old {
+		same := o.backend.Kind == c.backend.Kind && o.backend.BaseURL == c.backend.BaseURL
+		if same && (c.entries == nil || o.backend.Index == c.backend.Index) {
+			c.entries = o.entries
+		}
+	}
 }
 
 // broken stands in the place of a connection that cannot be used.

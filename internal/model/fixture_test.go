@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"portico/internal/access"
 	"portico/internal/event"
 	"portico/internal/model"
@@ -23,7 +21,7 @@ import (
 	"portico/internal/user"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { storetest.Main(m) }
 
 // upstream is a provider that a test scripts.
 type upstream struct {

@@ -65,7 +65,7 @@ func (g *Registry) seek(ctx context.Context, id, missing string) (*Entry, error)
 		return find(), nil
 	}
 	found := func() bool { e := find(); return e != nil && e.base != nil }
-	for range 2 { // an asking that was under way may have missed the model
+	for range 3 { // an asking that was under way may have missed the model
 		now := g.cfg.Now()
 		g.mu.Lock()
 		may := g.misses.take(now)
@@ -74,19 +74,28 @@ func (g *Registry) seek(ctx context.Context, id, missing string) (*Entry, error)
 		if may {
 			wishes = g.refreshAll(now)
 		}
-		joined := false
-		for _, w := range wishes {
-			joined = joined || w.joined
-		}
 		g.wait(ctx, wishes, found)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if found() || !joined || !may {
+		if found() || !g.again(wishes, may) {
 			break
 		}
 	}
 	return find(), nil
+}
+
+// again reports whether it makes sense to ask once more: an asking may have
+// begun before the model was there, or the settings changed meanwhile.
+func (g *Registry) again(wishes []wish, may bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, w := range wishes {
+		if w.c.gone || w.joined && may {
+			return true
+		}
+	}
+	return false
 }
 
 // usable walks the chain of base models: whoever uses a model must be allowed
