@@ -67,6 +67,15 @@ func readOllama(r *http.Request, c *route.Call, keys ...string) (*ollamaBody, er
 	if err := b.doc.Parse(raw, rawjson.Limits{}); err != nil {
 		return nil, route.SyntaxError(err)
 	}
+	// Ollama reads keys of any case, the last one wins: what we judge by must
+	// be what it goes by.
+	for i := range b.doc.Members {
+		switch key := string(b.doc.Members[i].Key); {
+		case key == "model", key == "name":
+		case strings.EqualFold(key, "model"), strings.EqualFold(key, "name"):
+			return nil, errdefs.Newf(errdefs.Invalid, "The body has a member %q. Write it in small letters.", key)
+		}
+	}
 	for _, b.key = range keys {
 		if b.model, _ = b.doc.String(b.key); b.model != "" {
 			return b, nil
@@ -190,7 +199,7 @@ func ollamaCaller(who *access.Principal) provider.Caller {
 	return provider.Caller{ID: who.UserID, Name: who.Name, Email: who.Email, Role: string(who.Role)}
 }
 
-var errNoOllama = errdefs.New(errdefs.Internal, "No Ollama connection answers. An administrator has to check the connections.")
+var errNoOllama = errdefs.New(errdefs.Upstream, "No Ollama connection answers. An administrator has to check the connections.").WithStatus(http.StatusInternalServerError)
 
 // ollamaAsk asks one backend after the other, as long as none can have begun
 // to answer. done is to be called when the answer is over.

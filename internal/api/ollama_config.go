@@ -3,9 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -44,8 +42,8 @@ func (a *API) ollamaConfigs() ollamaConfigs {
 func eachSecret(config map[string]json.RawMessage, fn func(string) (string, bool)) bool {
 	fine := true
 	change := func(s string) string {
-		if s == "" || strings.Contains(s, "{{") {
-			return s
+		if s == "" || strings.HasPrefix(s, "{{") && strings.HasSuffix(s, "}}") {
+			return s // a variable, such as {{USER_ID}}, is no secret
 		}
 		out, ok := fn(s)
 		fine = fine && ok
@@ -86,16 +84,16 @@ func (a *API) ollamaConfigUpdate(ctx context.Context, c *route.Call, in wire.Con
 		in.BaseURLs[i] = strings.TrimRight(strings.TrimSpace(url), "/")
 	}
 	configs := ollamaConfigs{}
-	old := a.ollamaConfigs()
 	for index, config := range in.Configs {
-		if n, err := strconv.Atoi(index); err != nil || n < 0 || n >= len(in.BaseURLs) {
+		n, err := strconv.Atoi(index)
+		if err != nil || n < 0 || n >= len(in.BaseURLs) {
 			continue // of a connection that is gone
 		}
 		if config == nil {
 			config = map[string]json.RawMessage{}
 		}
-		if !eachSecret(config, func(s string) (string, bool) { return unmasked(s, index, old) }) {
-			return wire.Config{}, errdefs.Newf(errdefs.Invalid, "The key of connection %s is masked, and no stored key looks like it. Send the key itself.", index)
+		if !eachSecret(config, a.ollamaSecrets(in.BaseURLs[n])) {
+			return wire.Config{}, errdefs.Newf(errdefs.Invalid, "The key of connection %s is masked, and no stored key of this server looks like it. Send the key itself.", index)
 		}
 		configs[index] = config
 	}
@@ -109,26 +107,28 @@ func (a *API) ollamaConfigUpdate(ctx context.Context, c *route.Call, in wire.Con
 	return a.ollamaConfig(ctx, c)
 }
 
-// unmasked gives the stored secret that a masked one stands for: of the same
-// connection if it has one, else of any, for connections may have moved.
-func unmasked(secret, index string, old ollamaConfigs) (string, bool) {
-	if !strings.HasPrefix(secret, mask) {
-		return secret, true
-	}
-	found := ""
-	look := func(i string) {
-		eachSecret(maps.Clone(old[i]), func(s string) (string, bool) {
-			if found == "" && masked(s) == secret {
-				found = s
+// ollamaSecrets gives what finds the stored secret that a masked one stands
+// for. It must be of the same server: a key is never sent to another one than
+// it was given for.
+func (a *API) ollamaSecrets(address string) func(string) (string, bool) {
+	return func(secret string) (plain string, ok bool) {
+		if !strings.HasPrefix(secret, mask) {
+			return secret, true
+		}
+		configs := a.ollamaConfigs()
+		for i, u := range setting.Get(a.Settings, setting.OllamaBaseURLs) {
+			if !sameServer(u, address) {
+				continue
 			}
-			return s, true
-		})
+			eachSecret(configs[strconv.Itoa(i)], func(s string) (string, bool) {
+				if !ok && masked(s) == secret {
+					plain, ok = s, true
+				}
+				return s, true
+			})
+		}
+		return plain, ok
 	}
-	look(index)
-	for _, i := range slices.Sorted(maps.Keys(old)) {
-		look(i)
-	}
-	return found, found != ""
 }
 
 // ollamaVerify tries a connection that is not yet among the settings.
@@ -161,8 +161,7 @@ func (a *API) ollamaVerify(w http.ResponseWriter, r *http.Request, c *route.Call
 	return ollamaWrite(w, reply)
 }
 
-// ollamaTried is the connection that a request describes. A masked key stands
-// for the stored one of the same address only: it must not be sent elsewhere.
+// ollamaTried is the connection that a request describes.
 func (a *API) ollamaTried(in *wire.Verify) (*provider.Connection, error) {
 	conn := &provider.Connection{Kind: provider.Ollama, BaseURL: strings.TrimRight(strings.TrimSpace(in.URL), "/")}
 	if in.Config == nil {
@@ -171,14 +170,8 @@ func (a *API) ollamaTried(in *wire.Verify) (*provider.Connection, error) {
 	if in.Key != "" {
 		in.Config["key"] = quoted(in.Key)
 	}
-	same := ollamaConfigs{}
-	for i, url := range setting.Get(a.Settings, setting.OllamaBaseURLs) {
-		if index := strconv.Itoa(i); strings.TrimRight(url, "/") == conn.BaseURL {
-			same[index] = a.ollamaConfigs()[index]
-		}
-	}
-	if !eachSecret(in.Config, func(s string) (string, bool) { return unmasked(s, "", same) }) {
-		return nil, errdefs.New(errdefs.Invalid, "The key is masked, and no stored key of this address looks like it. Send the key itself.")
+	if !eachSecret(in.Config, a.ollamaSecrets(conn.BaseURL)) {
+		return nil, errdefs.New(errdefs.Invalid, "The key is masked, and no stored key of this server looks like it. Send the key itself.")
 	}
 	raw, err := json.Marshal(in.Config)
 	if err == nil {

@@ -206,15 +206,19 @@ func (a *API) ollamaUnload(w http.ResponseWriter, r *http.Request, c *route.Call
 	body := rawjson.AppendString([]byte(`{"keep_alive":0,"stream":false,"model":`), target.Upstream)
 	req := provider.ForwardRequest{Method: "POST", Path: "/api/generate", Body: append(body, '}'), Caller: ollamaCaller(c.Who)}
 	for _, backend := range target.Backends {
-		reply, done, err := ollamaAsk(r.Context(), []*provider.Backend{backend}, &req)
-		if err != nil {
-			return err
+		reply, done, failed := ollamaAsk(r.Context(), []*provider.Backend{backend}, &req)
+		if failed != nil {
+			err = failed // the others are still to be told
+			continue
 		}
 		done(nil)
 		if reply.Stream != nil {
 			_ = reply.Stream.Close() // its words do not matter
 		}
 		a.Models.Refresh(r.Context(), provider.Ollama, backend.Index)
+	}
+	if err != nil {
+		return err
 	}
 	return route.WriteBody(w, http.StatusOK, []byte(`{"status":true}`))
 }

@@ -310,7 +310,20 @@ func TestOllamaUnknownModel(t *testing.T) {
 			t.Errorf("%q: %d %s", body, a.Status, a.Body)
 		}
 	}
+	// Ollama would take the last of these for the model.
+	for _, body := range []string{`{"model":"gemma","MODEL":"other"}`, `{"model":"gemma","mod\u0065L":"other"}`, `{"name":"gemma","Model":"other"}`} {
+		for _, path := range []string{"/ollama/api/show", "/ollama/v1/chat/completions"} {
+			if a := s.Do(t, s.Admin.Key, "POST", path, body); a.Status != 400 {
+				t.Errorf("%s: %d %s", body, a.Status, a.Body)
+			}
+		}
+	}
 	if u.last() != "" {
+		t.Errorf("the upstream was asked %s", u.last())
+	}
+	// Of two equal ones we send on the one that we judged by.
+	s.Do(t, s.Admin.Key, "POST", "/ollama/api/generate", `{"model":"x","model":"gemma"}`)
+	if u.last() != `POST /api/generate {"model":"gemma"}` {
 		t.Errorf("the upstream was asked %s", u.last())
 	}
 }

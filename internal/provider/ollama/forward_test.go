@@ -183,6 +183,10 @@ func TestPreset(t *testing.T) {
 			`{"messages":[{"role":"system","content":"Be Ann."}],"temperature":1,"num_ctx":8,"keep_alive":"1m","max_tokens":3}`},
 		{"/api/embed", `{"input":"x"}`, `{"input":"x"}`},
 	} {
+		untouched := `{ "model": "m",  "options": {} }`
+		if got := encoding().preset(&provider.ForwardRequest{Path: "/api/chat", Body: []byte(untouched), Params: []byte(`{}`)}); string(got) != untouched {
+			t.Errorf("no parameters made %s", got)
+		}
 		got := encoding().preset(&provider.ForwardRequest{Path: tc.path, Body: []byte(tc.body), Params: []byte(params), Caller: provider.Caller{Name: "Ann"}})
 		if string(got) != tc.want {
 			t.Errorf("%s:\n got %s\nwant %s", tc.path, got, tc.want)

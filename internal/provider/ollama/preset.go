@@ -12,7 +12,7 @@ import (
 func (c *Client) preset(req *provider.ForwardRequest) []byte {
 	d := rawjson.Get()
 	defer rawjson.Put(d)
-	if !rawjson.IsObject(req.Params) || d.Parse(req.Body, rawjson.Limits{}) != nil {
+	if empty(req.Params) || d.Parse(req.Body, rawjson.Limits{}) != nil {
 		return req.Body
 	}
 	var set []rawjson.Set
@@ -34,6 +34,13 @@ func (c *Client) preset(req *provider.ForwardRequest) []byte {
 		}
 	}
 	return d.Append(make([]byte, 0, len(d.Raw)+512), nil, set)
+}
+
+// empty reports whether there is nothing in an object, or no object.
+func empty(raw []byte) bool {
+	n := 0
+	rawjson.Each(raw, func(_, _ []byte) { n++ })
+	return n == 0
 }
 
 // underOptions puts params where Ollama has its own.

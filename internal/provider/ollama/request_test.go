@@ -119,6 +119,10 @@ func FuzzConvertChat(f *testing.F) {
 			t.Skip()
 		}
 		req.Params = []byte(params)
+		laid := encoding().preset(&provider.ForwardRequest{Path: "/api/chat", Body: []byte(body), Params: req.Params})
+		if !json.Valid(laid) {
+			t.Fatalf("%s", laid)
+		}
 		got, err := convertChat(&req)
 		if err != nil {
 			if !errdefs.Is(err, errdefs.Invalid) {
