@@ -237,6 +237,27 @@ func TestPreset(t *testing.T) {
 	}
 }
 
+func TestUsageOfStreams(t *testing.T) {
+	t.Parallel()
+	f := streaming(1, io.EOF)
+	m := target("m", f)
+	m.Kind = provider.OpenAI
+	m.Row = &model.Row{Meta: []byte(`{"capabilities":{"vision":true,"usage":true}}`)}
+	s := New(models{"m": m}, usage.New(), Config{})
+	for body, want := range map[string]string{
+		helloStream: `{"stream_options":{"include_usage":true}}`,
+		hello:       ``,
+		`{"model":"m","stream":true,"messages":[{}],"params":{"top_p":1}}`: `{"stream_options":{"include_usage":true},"top_p":1}`,
+	} {
+		if _, err := ask(s, body); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(f.last.Params); got != want {
+			t.Errorf("%s: %s", body, got)
+		}
+	}
+}
+
 func TestEmbed(t *testing.T) {
 	t.Parallel()
 	s := New(models{"m": target("m", answering(`{"data":[]}`))}, usage.New(), Config{})

@@ -217,26 +217,40 @@ func TestFault08_BadFraming(t *testing.T) {
 	}
 }
 
-// TestFault08_CrossTalk: an upstream that says more than it announced must not have
-// the rest taken for the next answer.
+// TestFault08_CrossTalk: an upstream that says more than it announced must not
+// have the rest taken for the next answer, whether it comes in one piece with
+// the first or before the connection is used again.
 func TestFault08_CrossTalk(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(c *conn, r *request) {
-		me := string(r.Body[bytes.Index(r.Body, []byte("id-")):])
-		me = me[:strings.IndexByte(me, '"')]
-		c.JSON(200, wholeAnswer(me))
-		c.JSON(200, wholeAnswer("foreign")) // nobody asked
-	})
-	for i := range 500 {
-		id := fmt.Sprintf("id-%d", i)
-		a := s.ask(`{"model":"m0","messages":[{"role":"user","content":"` + id + `"}]}`)
-		if a.status == 200 && a.body != wholeAnswer(id) {
-			t.Fatalf("round %d: somebody else's answer: %s", i, a.body)
-		}
-		if a.status != 200 {
-			t.Fatalf("round %d: %d %s", i, a.status, a.body)
+	s := start(t, nil)
+	foreign := answerOf(wholeAnswer("foreign")) // nobody asked
+	for name, late := range map[string]bool{"in one piece": false, "a little later": true} {
+		said := make(chan struct{}, 1)
+		s.say(func(c *conn, r *request) {
+			me := string(r.Body[bytes.Index(r.Body, []byte("id-")):])
+			mine := answerOf(wholeAnswer(me[:strings.IndexByte(me, '"')]))
+			if late {
+				c.Send(mine)
+				time.Sleep(100 * time.Microsecond)
+				c.Send(foreign)
+			} else {
+				c.Send(mine + foreign)
+			}
+			said <- struct{}{}
+		})
+		for i := range 300 {
+			id := fmt.Sprintf("id-%d", i)
+			a := s.ask(`{"model":"m0","messages":[{"role":"user","content":"` + id + `"}]}`)
+			if a.status != 200 || a.body != wholeAnswer(id) {
+				t.Fatalf("%s, round %d: %d %s", name, i, a.status, a.body)
+			}
+			<-said
 		}
 	}
+}
+
+func answerOf(body string) string {
+	return providertest.Head(200, "Content-Type: application/json", "Content-Length: "+strconv.Itoa(len(body))) + body
 }
 
 func TestFault09_TooManyRequests(t *testing.T) {

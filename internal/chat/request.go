@@ -14,10 +14,23 @@ func (t *turn) request() error {
 	t.req.Stream, _ = t.doc.Bool("stream")
 	t.req.Caller = callerOf(t.Who)
 	t.req.Params = t.doc.Get("params")
-	if t.target.Row != nil {
-		return t.preset(t.target.Row.Params)
+	if t.target.Row == nil {
+		return nil
 	}
+	if err := t.preset(t.target.Row.Params); err != nil {
+		return err
+	}
+	t.countUsage(t.target.Row.Meta)
 	return nil
+}
+
+// countUsage asks for a last event with the usage of a stream, for models
+// whose description says that they can.
+func (t *turn) countUsage(meta []byte) {
+	able := rawjson.Lookup(rawjson.Lookup(meta, "capabilities"), "usage")
+	if t.req.Stream && t.target.Kind == provider.OpenAI && string(able) == "true" {
+		t.req.Params = under(t.req.Params, []byte(`{"stream_options":{"include_usage":true}}`))
+	}
 }
 
 func callerOf(who *access.Principal) provider.Caller {

@@ -74,6 +74,15 @@ func (r *Redactor) Text(s string) string {
 	return s
 }
 
+// Bytes is Text for bytes. It gives b itself when nothing is to be removed.
+func (r *Redactor) Bytes(b []byte) []byte {
+	text := string(b)
+	if clean := r.Text(text); clean != text {
+		return []byte(clean)
+	}
+	return b
+}
+
 // indexFold is strings.Index for ASCII letters of either case; low is in
 // lower case.
 func indexFold(s, low string) int {

@@ -182,6 +182,9 @@ func (k *call) whole(resp *hop.Response) (*provider.Reply, error) {
 	k.reply.Status = resp.Status
 	k.reply.ContentType = "application/json"
 	k.reply.Body = k.in
+	if !rawjson.IsNull(d.Get("error")) { // some say so with status 200
+		k.reply.Body = k.home.redact.Bytes(k.in)
+	}
 	k.reply.Usage = usageOf(d.Get("usage"))
 	return &k.reply, nil
 }

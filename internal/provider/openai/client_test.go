@@ -143,6 +143,35 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestErrorWithin200: a failure that is told as if it were an answer tells no
+// secret either.
+func TestErrorWithin200(t *testing.T) {
+	t.Parallel()
+	const key = "sk-canary-4711"
+	told := `{"error":{"message":"bad key ` + key + `"}}`
+	c, u := open(t, provider.Connection{Key: key}, Options{}, nil)
+	u.Say(func(c *providertest.Conn, _ *providertest.Request) { c.JSON(200, told) })
+	reply, err := c.Chat(t.Context(), providertest.Chat(t, `{"model":"a"}`, false))
+	if err != nil || strings.Contains(string(reply.Body), key) {
+		t.Errorf("%s %v", reply.Body, err)
+	}
+	reply.Release()
+	u.Say(func(c *providertest.Conn, _ *providertest.Request) {
+		c.Stream("text/event-stream")
+		c.Chunk(event(`{"content":"x"}`, "null"))
+		c.Chunk("data: " + told + "\n\n")
+		c.End()
+	})
+	reply, err = c.Chat(t.Context(), providertest.Chat(t, `{"model":"a"}`, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Stream.Close()
+	if out, err := providertest.Drain(reply.Stream); err != nil || strings.Contains(out, key) || !strings.Contains(out, "bad key") {
+		t.Errorf("%s %v", out, err)
+	}
+}
+
 func TestStreamEnds(t *testing.T) {
 	t.Parallel()
 	c, u := open(t, provider.Connection{}, Options{}, nil)

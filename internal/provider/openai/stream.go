@@ -17,12 +17,13 @@ const done = "data: [DONE]\n\n"
 // stream is a streamed answer: the upstream's events, whole and legal, as they
 // came.
 type stream struct {
-	call  *call
-	resp  *hop.Response
-	frame sse.Framer
-	usage provider.Usage
-	err   error // what Next gives from now on
-	last  []byte
+	resp   *hop.Response
+	redact *provider.Redactor
+	frame  sse.Framer
+	usage  provider.Usage
+	err    error // what Next gives from now on
+	last   []byte
+	closed bool
 }
 
 var (
@@ -30,12 +31,14 @@ var (
 	_ provider.Waiter = (*stream)(nil)
 )
 
-// stream makes a streamed reply, which lives until it is closed.
+// stream makes a streamed reply, which lives until it is closed. What the
+// request needed is given back now: a stream may last for an hour.
 func (k *call) stream(resp *hop.Response) *provider.Reply {
+	defer k.release()
 	return &provider.Reply{
 		Status:      resp.Status,
 		ContentType: "text/event-stream",
-		Stream:      &stream{call: k, resp: resp},
+		Stream:      &stream{resp: resp, redact: k.home.redact},
 	}
 }
 
@@ -47,6 +50,9 @@ func (s *stream) Next() ([]byte, error) {
 			return s.end(err)
 		}
 		block, err := s.frame.Feed(b)
+		if s.frame.Failed() {
+			block = s.redact.Bytes(block)
+		}
 		if s.frame.Done() {
 			s.err = io.EOF
 			return cut(block), io.EOF
@@ -69,6 +75,9 @@ func (s *stream) end(err error) ([]byte, error) {
 		return nil, s.err
 	}
 	block := s.frame.Finish()
+	if s.frame.Failed() {
+		block = s.redact.Bytes(block)
+	}
 	switch {
 	case s.frame.Done():
 		s.err = io.EOF
@@ -150,14 +159,12 @@ func (s *stream) Usage() provider.Usage {
 
 // Close releases the upstream, whether finished or not.
 func (s *stream) Close() error {
-	if s.call == nil {
+	if s.closed {
 		return nil
 	}
-	err := s.resp.Close()
-	s.call.release()
-	s.call = nil
+	s.closed = true
 	if s.err == nil {
 		s.err = io.ErrClosedPipe
 	}
-	return err
+	return s.resp.Close()
 }
