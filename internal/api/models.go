@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"portico/internal/access"
@@ -133,6 +134,8 @@ func writeListing(w http.ResponseWriter, r *http.Request, list *model.Listing) e
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
+	// Without it a body of this size would be sent in chunks.
+	h["Content-Length"] = []string{strconv.Itoa(len(list.Body))}
 	return route.WriteBody(w, http.StatusOK, list.Body)
 }
 
