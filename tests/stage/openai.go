@@ -97,7 +97,7 @@ func openAIChat(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	head := func(object string) map[string]any {
-		return map[string]any{"id": "chatcmpl-1", "object": object, "created": time.Now().Unix(), "model": a.Model}
+		return map[string]any{"id": "chatcmpl-1", "object": object, "created": time.Now().Unix(), "model": a.Model, "system_fingerprint": "fp_mock"}
 	}
 	usage := map[string]int{"prompt_tokens": 9, "completion_tokens": len(a.words()), "total_tokens": 9 + len(a.words())}
 	call := map[string]any{"index": 0, "id": "call_1", "type": "function",
