@@ -5,6 +5,9 @@ type dialect struct {
 	name       string // also the folder of its migrations
 	hasSchema  query  // 1 when there is a table schema_migrations, else 0
 	makeSchema query  // before the first migration
+	// position is the function that finds a text in another, byte for byte;
+	// twice as fast as LIKE, and nothing in it needs to be escaped.
+	position string
 	// lockStart lets one server at a time migrate.
 	lockStart query
 	// lockUsers makes the check "is there nobody yet", or "is another
@@ -19,13 +22,15 @@ type dialect struct {
 func sqliteDialect() *dialect {
 	return &dialect{
 		name:      "sqlite",
+		position:  "instr",
 		hasSchema: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'`,
 	}
 }
 
 func postgresDialect(origin string) *dialect {
 	return &dialect{
-		name: "postgres",
+		name:     "postgres",
+		position: "strpos",
 		// Not to_regclass: its cache does not see what was committed while this
 		// transaction waited for its lock.
 		hasSchema: `SELECT count(*) FROM pg_tables WHERE schemaname = 'portico' AND tablename = 'schema_migrations'`,

@@ -16,24 +16,18 @@ func (db *DB) Writer() *sql.DB { return db.writer }
 // Migrate applies the migrations of other files than the embedded ones.
 func Migrate(ctx context.Context, db *DB, files fs.FS) error { return db.migrateFrom(ctx, files) }
 
-// UserPages gives every statement that userPage can make.
-func UserPages() []string {
-	var all []string
-	for _, order := range []string{"", "name", "email", "role", "created_at", "last_active_at"} {
-		for i := range 4 {
-			all = append(all, string(userPage(order, i&1 == 1, i&2 == 2)))
-		}
-	}
-	return all
-}
-
-// Dialect gives the statements of the engine of db.
-func (db *DB) Dialect() []string {
+// Made gives the statements that the dialect of db has or makes.
+func (db *DB) Made() []string {
 	d := db.dialect
-	var all []string
+	all := []string{string(d.countFound())}
 	for _, q := range []query{d.hasSchema, d.lockStart, d.lockUsers, d.notify} {
 		if q != "" {
 			all = append(all, string(q))
+		}
+	}
+	for _, order := range []string{"", "name", "email", "role", "created_at", "last_active_at"} {
+		for i := range 4 {
+			all = append(all, string(d.userPage(order, i&1 == 1, i&2 == 2)))
 		}
 	}
 	return all

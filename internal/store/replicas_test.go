@@ -242,3 +242,11 @@ func TestNetworkGone(t *testing.T) {
 	far.hears(t, event.Event{Topic: event.Reset})
 	p.gate.Unlock()
 }
+
+// TestQuietListener: silence alone is no reason to drop anything.
+func TestQuietListener(t *testing.T) {
+	t.Parallel()
+	r := newReplica(t, engines[2].url(t))
+	time.Sleep(1500 * time.Millisecond) // three heartbeats
+	r.hearsNothing(t)
+}

@@ -61,7 +61,7 @@ func TestStatementsPrepare(t *testing.T) {
 		t.Run(engine.name, func(t *testing.T) {
 			t.Parallel()
 			db := open(t, engine.url(t), store.Options{})
-			all := append(store.UserPages(), db.Dialect()...)
+			all := db.Made()
 			for name, text := range named {
 				if name != "createMigrations" { // there is such a table already
 					all = append(all, text)

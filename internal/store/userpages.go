@@ -12,14 +12,13 @@ import (
 // The page is chosen by an index alone, and only its rows are read: the cost
 // of a far page is that of its index.
 const (
-	pageHead  = `SELECT ` + userColumns + ` FROM users JOIN (SELECT id AS chosen FROM users `
-	pageFound = `WHERE search LIKE $3 ESCAPE '\' `
-	pageTail  = ` LIMIT $1 OFFSET $2) AS page ON id = chosen `
+	pageHead = `SELECT ` + userColumns + ` FROM users JOIN (SELECT id AS chosen FROM users `
+	pageTail = ` LIMIT $1 OFFSET $2) AS page ON id = chosen `
 )
 
-// userPage is the statement of one order; both parts of it are ours, never a
+// userPage is the statement of one order. All parts of it are ours, never a
 // caller's.
-func userPage(orderBy string, descending, found bool) query {
+func (d *dialect) userPage(orderBy string, descending, found bool) query {
 	columns := []string{"created_at", "id"}
 	switch orderBy {
 	case "name":
@@ -33,12 +32,15 @@ func userPage(orderBy string, descending, found bool) query {
 	}
 	where := ""
 	if found {
-		where = pageFound
+		where = "WHERE " + d.position + "(search, $3) > 0 "
 	}
 	return query(pageHead + where + order + pageTail + order)
 }
 
-const countFound query = `SELECT count(*) FROM users WHERE search LIKE $1 ESCAPE '\'`
+// countFound counts what userPage finds.
+func (d *dialect) countFound() query {
+	return query("SELECT count(*) FROM users WHERE " + d.position + "(search, $1) > 0")
+}
 
 // Users implements user.Store.
 func (db *DB) Users(ctx context.Context, f user.Filter) (page []*user.User, total int, err error) {
@@ -60,7 +62,7 @@ func (db *DB) Users(ctx context.Context, f user.Filter) (page []*user.User, tota
 	if backward {
 		offset, descending = total-f.Offset-limit, !descending
 	}
-	page, err = list(ctx, db, scanUser, userPage(f.OrderBy, descending, false), limit, offset)
+	page, err = list(ctx, db, scanUser, db.dialect.userPage(f.OrderBy, descending, false), limit, offset)
 	if backward {
 		slices.Reverse(page)
 	}
@@ -69,18 +71,13 @@ func (db *DB) Users(ctx context.Context, f user.Filter) (page []*user.User, tota
 
 // findUsers is Users for a query. A page that is not full tells the total.
 func (db *DB) findUsers(ctx context.Context, f user.Filter) (page []*user.User, total int, err error) {
-	pattern := likePattern(f.Query)
-	page, err = list(ctx, db, scanUser, userPage(f.OrderBy, f.Descending, true), f.Limit, f.Offset, pattern)
+	text := strings.ToLower(f.Query)
+	page, err = list(ctx, db, scanUser, db.dialect.userPage(f.OrderBy, f.Descending, true), f.Limit, f.Offset, text)
 	if err != nil || (len(page) < f.Limit && (len(page) > 0 || f.Offset == 0)) {
 		return page, f.Offset + len(page), err
 	}
-	total, err = one(ctx, db, scanInt, countFound, pattern)
+	total, err = one(ctx, db, scanInt, db.dialect.countFound(), text)
 	return page, total, err
-}
-
-// likePattern finds text anywhere, taking it literally.
-func likePattern(text string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
 }
 
 // searchText is the sort and search form of a person. It is cut short since
