@@ -128,7 +128,7 @@ func notNil(list []string) []string {
 }
 
 func (a *API) rotateKey(ctx context.Context, c *route.Call) (oneKeyAnswer, error) {
-	if err := unscoped(c.Who); err != nil {
+	if err := a.unbounded(ctx, c.Who); err != nil {
 		return oneKeyAnswer{}, err
 	}
 	_, secret, err := a.Auth.CreateKey(ctx, c.Who.UserID, auth.KeySpec{Name: auth.DefaultKey}, true)
@@ -144,7 +144,7 @@ func (a *API) showKey(ctx context.Context, c *route.Call) (oneKeyAnswer, error) 
 }
 
 func (a *API) deleteDefaultKey(ctx context.Context, c *route.Call) (bool, error) {
-	if err := unscoped(c.Who); err != nil {
+	if err := a.unbounded(ctx, c.Who); err != nil {
 		return false, err
 	}
 	err := a.Auth.DeleteKeyNamed(ctx, c.Who.UserID, auth.DefaultKey)

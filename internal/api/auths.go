@@ -292,11 +292,18 @@ func (a *API) adminDetails(ctx context.Context, c *route.Call) (detailsAnswer, e
 	return out, nil
 }
 
-// unscoped refuses an API key that is narrower than its owner: it could make
-// itself a wider one.
-func unscoped(who *access.Principal) error {
-	if who.Method == access.ByKey && len(who.Models)+len(who.Routes) > 0 {
-		return errdefs.New(errdefs.Forbidden, "An API key with a scope cannot manage keys. Sign in instead.")
+// unbounded refuses an API key that is narrower than its owner, or ends: it
+// could make itself one that is not.
+func (a *API) unbounded(ctx context.Context, who *access.Principal) error {
+	if who.Method != access.ByKey {
+		return nil
+	}
+	k, err := a.Auth.Key(ctx, who.UserID, who.KeyID)
+	if err != nil {
+		return err
+	}
+	if len(k.Models)+len(k.Routes) > 0 || k.ExpiresAt != 0 {
+		return errdefs.New(errdefs.Forbidden, "An API key with a scope or an end cannot manage keys. Sign in instead.")
 	}
 	return nil
 }

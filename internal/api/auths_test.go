@@ -296,6 +296,10 @@ func TestRotation(t *testing.T) {
 	t.Parallel()
 	s := apitest.New(t, apitest.Options{})
 	other := s.Key(t, s.User, auth.KeySpec{Name: "other"})
+	ends := s.Key(t, s.User, auth.KeySpec{Name: "ends", ExpiresAt: 4_000_000_000})
+	if a := s.Do(t, ends, "POST", "/api/v1/auths/api_key", nil); a.Status != 403 {
+		t.Errorf("a key that ends made one that does not: %d", a.Status)
+	}
 	a := s.Do(t, s.User.Key, "POST", "/api/v1/auths/api_key", nil)
 	fresh, _ := a.JSON(t)["api_key"].(string)
 	for key, want := range map[string]int{s.User.Key: 401, fresh: 200, other: 200} {
