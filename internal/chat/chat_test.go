@@ -17,6 +17,7 @@ import (
 	"portico/internal/model"
 	"portico/internal/provider"
 	"portico/internal/rawjson"
+	"portico/internal/relay"
 	"portico/internal/usage"
 )
 
@@ -340,6 +341,22 @@ func TestStream(t *testing.T) {
 		}
 		if s.Streams() != 0 || m.Backends[0].Busy.Load() != 0 {
 			t.Errorf("%+v: %d streams, %d calls are still open", tt, s.Streams(), m.Backends[0].Busy.Load())
+		}
+	}
+}
+
+func TestStreamError(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]string{
+		provider.CallFailed(&hop.Error{Phase: hop.Body, Err: relay.ErrShutdown}): errShutdown.Detail,
+		provider.CallFailed(&hop.Error{Phase: hop.Body, Err: io.EOF}):            "The model provider's answer broke off. Try again.",
+	} {
+		s := New(models{"m": target("m", streaming(1, err))}, usage.New(), Config{})
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(helloStream))
+		render := func(err error) []byte { return []byte("error: " + errdefs.From(err).Detail + "\n\n") }
+		if err := s.Complete(w, r, Call{Who: somebody, StreamError: render}); err != nil || !strings.Contains(w.Body.String(), "error: "+want) {
+			t.Errorf("%v %s, want %s", err, w.Body, want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"portico/internal/errdefs"
 	"portico/internal/provider"
 	"portico/internal/relay"
 	"portico/internal/usage"
@@ -30,9 +31,25 @@ func (t *turn) stream() error {
 	return relay.Send(t.w, t.r, head, t.reply.Stream, relay.Options{
 		Life:         t.life,
 		WriteTimeout: t.s.cfg.WriteTimeout,
-		Error:        t.StreamError,
+		Error:        streamError(t.StreamError),
 		Done:         d.done,
 	})
+}
+
+var errShutdown = errdefs.New(errdefs.Unavailable, "The server is going away for a moment. Ask again.")
+
+// streamError renders a failure in mid-stream. That the server itself ended
+// the stream looks like a broken upstream from here, and must not be told so.
+func streamError(render func(error) []byte) func(error) []byte {
+	if render == nil {
+		return nil
+	}
+	return func(err error) []byte {
+		if errors.Is(err, relay.ErrShutdown) {
+			err = errShutdown
+		}
+		return render(err)
+	}
 }
 
 // delivery is what a stream needs at its end.
