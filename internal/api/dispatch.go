@@ -68,13 +68,22 @@ func newEdge(rows []route.Route, who authenticator, cfg Config) (*edge, error) {
 type exchange struct {
 	response
 	call route.Call
+	body io.ReadCloser // as net/http gave it
+}
+
+// restore gives the request its own body back. By that net/http knows whether
+// a client still waits for "100 Continue", and does not wait for it in turn.
+func (x *exchange) restore(r *http.Request) {
+	if x.body != nil {
+		r.Body = x.body
+	}
 }
 
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := e.pool.Get().(*exchange)
 	x.response = response{ResponseWriter: w, began: time.Now()}
 	id := e.ids.of(r)
-	x.call = route.Call{RequestID: id[0]}
+	x.call, x.body = route.Call{RequestID: id[0]}, r.Body
 	defer e.end(x, r)
 	setHeaders(w.Header(), id)
 	if err := e.serve(x, r); err != nil {
@@ -201,6 +210,7 @@ func inScope(p *access.Principal, path string) error {
 
 // end gives the exchange back and keeps the process alive when a handler panics.
 func (e *edge) end(x *exchange, r *http.Request) {
+	x.restore(r)
 	if p := recover(); p != nil {
 		if p == http.ErrAbortHandler {
 			panic(p)

@@ -521,6 +521,36 @@ func TestRawRequests(t *testing.T) {
 	}
 }
 
+// A caller who may not, or who announces too much, is not asked for the body.
+func TestBodyIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	reads := route.JSON(func(context.Context, *route.Call, struct{}) (bool, error) { return true, nil })
+	fails := func(http.ResponseWriter, *http.Request, *route.Call) error {
+		return errdefs.New(errdefs.Unavailable, "off")
+	}
+	for name, tc := range map[string]struct {
+		stub    stub
+		handler route.Handler
+		length  int
+		want    int
+	}{
+		"nobody":       {stub{}, reads, 10, 401},
+		"too large":    {as(user.Member, access.ByKey), reads, 1<<20 + 1, 413},
+		"welcome":      {as(user.Member, access.ByKey), reads, 10, 100},
+		"not wanted":   {as(user.Member, access.ByKey), fails, 10, 503},
+		"not used":     {as(user.Member, access.ByKey), say("{}"), 10, 200},
+		"as announced": {as(user.Member, access.ByKey), reads, 1 << 20, 100},
+	} {
+		srv := httptest.NewServer(testEdge(t, tc.stub, door(route.Verified, tc.handler)))
+		got := raw(t, srv.Listener.Addr().String(), fmt.Sprintf("POST /api/x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", tc.length))
+		if got != tc.want {
+			t.Errorf("%s: %d, want %d", name, got, tc.want)
+		}
+		srv.CloseClientConnections()
+		srv.Close()
+	}
+}
+
 // raw sends bytes and gives the status of the answer.
 func raw(t *testing.T, addr, bytes string) int {
 	t.Helper()

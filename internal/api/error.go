@@ -22,6 +22,7 @@ func (e *edge) fail(x *exchange, r *http.Request, err error) {
 	if x.begun() {
 		return
 	}
+	x.restore(r)
 	if p.Kind == errdefs.Unauthenticated && len(r.Header["Authorization"]) == 0 {
 		if _, err := r.Cookie("token"); err == nil { // it is worth nothing any more
 			e.auth.ClearCookie(&x.response)
