@@ -77,6 +77,9 @@ func New(c *provider.Connection, up *hop.Upstream, opt Options) *Client {
 	return o
 }
 
+// Close lets go of idle connections; calls in flight end by themselves.
+func (c *Client) Close() { c.up.Close() }
+
 // call is what one request needs until its answer is delivered. It is used
 // again, so that a call on a warm path allocates next to nothing.
 type call struct {
