@@ -28,7 +28,7 @@ func (s *Service) Permissions(ctx context.Context, userID string) (setting.Permi
 		}
 		own, err := setting.ParsePermissions([]byte(g.Permissions))
 		if err != nil {
-			s.log.Warn("the permissions of a group make no sense and are left out", "group", id, "error", err)
+			s.log.Warn("the permissions of a group make no sense and are left out", "group", id, "err", err)
 			continue
 		}
 		all.Add(own)

@@ -109,7 +109,7 @@ func (s *Service) rehash(ctx context.Context, id, old, password string) {
 		err = s.store.UpgradeHash(ctx, id, old, hash)
 	}
 	if err != nil {
-		s.log.Warn("a password hash could not be made stronger", "user", id, "error", err)
+		s.log.Warn("a password hash could not be made stronger", "user", id, "err", err)
 	}
 }
 

@@ -168,7 +168,7 @@ func (s *Service) becomeFirst(ctx context.Context, u *user.User, hash string) er
 	}
 	if err := s.settings.Set(ctx, map[string]any{setting.EnableSignup.Name: false}); err != nil {
 		// The account stands; that the door stayed open must be known.
-		s.log.Error("sign-up could not be closed after the first account; close it in the settings", "error", err)
+		s.log.Error("sign-up could not be closed after the first account; close it in the settings", "err", err)
 	}
 	return nil
 }
@@ -197,7 +197,7 @@ func (s *Service) insert(ctx context.Context, u *user.User, hash string, first b
 	}
 	if group := setting.Get(s.settings, setting.DefaultGroupID); group != "" {
 		if err := s.users.AddMembers(ctx, group, []string{u.ID}); err != nil {
-			s.log.Warn("a new person could not join the default group; set it anew in the settings", "user", u.ID, "error", err)
+			s.log.Warn("a new person could not join the default group; set it anew in the settings", "user", u.ID, "err", err)
 		}
 	}
 	return nil

@@ -64,7 +64,7 @@ func (s *Service) flushLoop() {
 			return
 		case <-tick.C:
 			if err := s.flush(context.Background()); err != nil {
-				s.log.Warn("the last use of keys and people could not be written", "error", err)
+				s.log.Warn("the last use of keys and people could not be written", "err", err)
 			}
 		}
 	}
