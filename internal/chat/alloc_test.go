@@ -76,8 +76,8 @@ func TestWarmPathAllocations(t *testing.T) {
 		}
 	})
 	t.Logf("%v allocations for a whole answer", n)
-	if !raceEnabled && n > 15 {
-		t.Errorf("%v allocations, 15 are allowed", n)
+	if !raceEnabled && n > 8 {
+		t.Errorf("%v allocations, 8 are allowed", n)
 	}
 }
 

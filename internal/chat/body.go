@@ -53,11 +53,11 @@ func readBody(buf []byte, r *http.Request, limit int64) ([]byte, error) {
 }
 
 func readError(err error) error {
-	var large *http.MaxBytesError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &large):
+	}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
 		return tooLarge(large.Limit)
 	}
 	return errdefs.New(errdefs.Invalid, "The body broke off before its end.").WithCause(err)

@@ -12,6 +12,8 @@ import (
 // that failed before its first byte.
 const tries = 2
 
+var errNoBackend = errdefs.New(errdefs.Unavailable, "No connection serves this model at the moment.")
+
 var errFull = errdefs.New(errdefs.RateLimited, "The server carries as many streams as it can. Try again in a moment.").WithRetryAfter(2 * time.Second)
 
 // call asks the backends of the model, one after the other, until one answers.
@@ -39,7 +41,7 @@ func (t *turn) ask() error {
 // try asks backends in the order of their health and load. Another one is
 // asked only where the first cannot have begun to answer.
 func (t *turn) try(ask func(*provider.Backend) (*provider.Reply, error)) error {
-	err := error(errdefs.New(errdefs.Unavailable, "No connection serves this model at the moment."))
+	var err error = errNoBackend
 	order := provider.Choose(t.target.Backends, t.s.cfg.Now())
 	for _, b := range order[:min(len(order), tries)] {
 		done := b.Begin()
