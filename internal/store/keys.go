@@ -16,6 +16,7 @@ const (
 	insertKey       query = `INSERT INTO api_keys (` + keyColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 	keyByHash       query = `SELECT ` + keyColumns + ` FROM api_keys WHERE hash = $1`
 	keysOf          query = `SELECT ` + keyColumns + ` FROM api_keys WHERE user_id = $1 ORDER BY created_at, id`
+	updateKey       query = `UPDATE api_keys SET name = $3, models = $4, routes = $5, expires_at = $6 WHERE user_id = $1 AND id = $2 RETURNING hash`
 	deleteKey       query = `DELETE FROM api_keys WHERE user_id = $1 AND id = $2 RETURNING hash`
 	deleteKeyByName query = `DELETE FROM api_keys WHERE user_id = $1 AND name = $2 RETURNING hash`
 	touchKey        query = `UPDATE api_keys SET last_used = $2 WHERE id = $1 AND last_used < $2`
@@ -84,6 +85,16 @@ func (db *DB) KeyByHash(ctx context.Context, hash [32]byte) (_ *auth.Key, err er
 func (db *DB) KeysOf(ctx context.Context, userID string) (_ []*auth.Key, err error) {
 	defer fault(&err, "API key")
 	return list(ctx, db, scanKey, keysOf, userID)
+}
+
+// UpdateKey implements auth.Store: name, scopes and expiry.
+func (db *DB) UpdateKey(ctx context.Context, k *auth.Key) (err error) {
+	defer fault(&err, "API key")
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		hash, err := one(ctx, db, scanHash, updateKey, k.UserID, k.ID, k.Name, textList(k.Models), textList(k.Routes), k.ExpiresAt)
+		t.emit(event.Key, hash)
+		return err
+	})
 }
 
 // DeleteKey implements auth.Store.

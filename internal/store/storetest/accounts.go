@@ -133,6 +133,26 @@ func testReplaceKey(t *testing.T, f *Fixture) {
 	must(t, err)
 }
 
+func testUpdateKey(t *testing.T, f *Fixture) {
+	db, ctx := f.DB, t.Context()
+	addPerson(t, f, "a", user.Admin)
+	addPerson(t, f, "b", user.Member)
+	one, two := newKey("1", "a", "one"), newKey("2", "a", "two")
+	must(t, db.CreateKey(ctx, one, false))
+	must(t, db.CreateKey(ctx, two, false))
+	one.Name, one.Models, one.Routes, one.ExpiresAt = "näme", nil, []string{"/v1/"}, 0
+	must(t, db.UpdateKey(ctx, one))
+	f.told(t, keyEvent(one))
+	got, err := db.KeyByHash(ctx, one.Hash)
+	must(t, err)
+	equal(t, got, one)
+	taken, foreign := *one, *one
+	taken.Name, foreign.UserID = "two", "b"
+	fails(t, db.UpdateKey(ctx, &taken), errdefs.Conflict)
+	fails(t, db.UpdateKey(ctx, &foreign), errdefs.NotFound)
+	f.told(t)
+}
+
 func testTouchKeys(t *testing.T, f *Fixture) {
 	db, ctx := f.DB, t.Context()
 	addPerson(t, f, "a", user.Admin)

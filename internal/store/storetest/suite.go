@@ -69,6 +69,8 @@ func Run(t *testing.T, open func(t *testing.T) *Fixture) {
 		{"RevokedTokens", testRevokedTokens},
 		{"Keys", testKeys},
 		{"ReplaceKey", testReplaceKey},
+		{"UpdateKey", testUpdateKey},
+		{"UpdateKey", testUpdateKey},
 		{"TouchKeys", testTouchKeys},
 		{"Grants", testGrants},
 		{"ManyGrants", testManyGrants},
