@@ -140,6 +140,8 @@ func (g *Registry) checkBase(ctx context.Context, who Author, d *Draft) error {
 			return err
 		}
 	}
+	// Connections that are yet to say what they have may have this id.
+	g.wait(ctx, g.refreshDue(g.cfg.Now()), never)
 	s, err := g.current(ctx)
 	if err != nil {
 		return err
