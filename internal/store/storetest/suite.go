@@ -70,7 +70,6 @@ func Run(t *testing.T, open func(t *testing.T) *Fixture) {
 		{"Keys", testKeys},
 		{"ReplaceKey", testReplaceKey},
 		{"UpdateKey", testUpdateKey},
-		{"UpdateKey", testUpdateKey},
 		{"TouchKeys", testTouchKeys},
 		{"Grants", testGrants},
 		{"ManyGrants", testManyGrants},
