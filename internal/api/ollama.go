@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -284,8 +285,29 @@ func ollamaWrite(w http.ResponseWriter, reply *provider.Reply) error {
 	if kind == "" {
 		kind = "application/json"
 	}
-	w.Header()["Content-Type"] = []string{kind}
+	h := w.Header()
+	h["Content-Type"] = []string{kind}
+	h["Content-Length"] = []string{strconv.Itoa(len(reply.Body))}
 	w.WriteHeader(reply.Status)
-	_, err := w.Write(reply.Body)
-	return err
+	// A client that does not take a piece of a large answer in time is given up.
+	rc := http.NewResponseController(w)
+	for rest := reply.Body; len(rest) > 0; {
+		n := min(len(rest), ollamaPiece)
+		if len(reply.Body) > ollamaPiece {
+			_ = rc.SetWriteDeadline(time.Now().Add(ollamaPatience)) // where there is none to set, none is needed
+		}
+		if _, err := w.Write(rest[:n]); err != nil {
+			return errdefs.New(errdefs.Invalid, "The client takes no more.").WithStatus(provider.StatusClientGone).WithCause(err)
+		}
+		rest = rest[n:]
+	}
+	if len(reply.Body) > ollamaPiece {
+		_ = rc.SetWriteDeadline(time.Time{})
+	}
+	return nil
 }
+
+const (
+	ollamaPiece    = 256 << 10        // how much of an answer is written under one deadline
+	ollamaPatience = 30 * time.Second // how long a client may take for it
+)
