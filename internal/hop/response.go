@@ -125,9 +125,9 @@ func (r *Response) WaitUntil(limit time.Time) (ready bool, err error) {
 		r.seen = now
 	}
 	bounded := !limit.IsZero() && limit.Before(r.seen.Add(r.limits.Idle)) && limit.Before(r.until)
-	if bounded {
+	if bounded && r.c.readBy != limit {
 		err = r.c.readExactly(limit)
-	} else {
+	} else if !bounded {
 		err = r.readable(now)
 	}
 	if err == nil {

@@ -29,7 +29,7 @@ type row struct {
 	Name, Mode  string
 	C           int
 	Rate        float64 // of the target to the proxy
-	AddedP50    float64 // (target - direct) / (proxy - direct)
+	AddedP50    float64 // (target - direct) / (proxy - direct), of medians
 	AddedP99    float64
 	AddedFirst  float64
 	CPU         float64 // of the target to the proxy
@@ -141,8 +141,10 @@ func compare(name string, c int, stream bool, direct, proxy, ours []sample) row 
 		slices.Sort(all)
 		return all[len(all)/2]
 	}
+	// What the proxy adds can be nothing in a single noisy round: medians first.
 	added := func(of func(sample) time.Duration) float64 {
-		return over(func(d, p, o sample) float64 { return float64(of(o)-of(d)) / float64(max(of(p)-of(d), 1)) })
+		ours := over(func(d, _, o sample) float64 { return float64(of(o) - of(d)) })
+		return ours / over(func(d, p, _ sample) float64 { return float64(of(p) - of(d)) })
 	}
 	r.Rate = over(func(d, p, o sample) float64 { return o.Rate / p.Rate })
 	r.OfDirect = over(func(d, p, o sample) float64 { return o.Rate / d.Rate })
