@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -76,8 +77,8 @@ func TestWarmPathAllocations(t *testing.T) {
 		}
 	})
 	t.Logf("%v allocations for a whole answer", n)
-	if !raceEnabled && n > 8 {
-		t.Errorf("%v allocations, 8 are allowed", n)
+	if !raceEnabled && n > 12 {
+		t.Errorf("%v allocations, 12 are allowed", n)
 	}
 }
 
@@ -94,7 +95,9 @@ func warm(tb testing.TB, text string) (*Service, *http.Request, func()) {
 	conn := &provider.Connection{Kind: provider.OpenAI, BaseURL: url, Key: "k"}
 	s := New(models{"m": target("m", openai.New(conn, up, openai.Options{}))}, usage.New(), Config{})
 	b := &body{}
-	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	ctx, cancel := context.WithCancel(context.Background()) // as net/http's can end, so must this
+	tb.Cleanup(cancel)
+	r := httptest.NewRequest(http.MethodPost, "/", nil).WithContext(ctx)
 	r.Body, r.ContentLength = b, int64(len(text))
 	return s, r, func() { b.Reset(text) }
 }

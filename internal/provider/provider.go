@@ -90,7 +90,8 @@ type Reply struct {
 	Usage Usage
 	// Stream is the streamed answer.
 	Stream Stream
-	// Release gives back what Body lives in; nil or callable once.
+	// Release gives back what the Reply lives in; nil or callable once.
+	// Nothing of the Reply may be used afterwards.
 	Release func()
 }
 
@@ -119,7 +120,8 @@ type Provider interface {
 	// Models asks for the models. Entries are as the upstream sent them.
 	Models(ctx context.Context) ([]Entry, error)
 	// Chat asks for an answer. Cancelling ctx stops the upstream at once, also
-	// while the returned Stream is being read.
+	// while the returned Stream is being read. Nothing of req is kept once Chat
+	// has returned: its body is used again.
 	Chat(ctx context.Context, req *ChatRequest) (*Reply, error)
 	// Embed answers in OpenAI's embeddings shape.
 	Embed(ctx context.Context, req *EmbedRequest) (*Reply, error)

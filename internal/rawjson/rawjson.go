@@ -163,8 +163,13 @@ func (d *Doc) shadowMany() {
 	}
 }
 
-// Reset forgets the body, and keeps the room for the next one.
+// Reset forgets the body, and keeps the room for the next one unless that is
+// uncommonly large.
 func (d *Doc) Reset() {
+	if cap(d.Members) > 256 || cap(d.keys) > 4096 {
+		*d = Doc{}
+		return
+	}
 	d.Raw, d.Duplicate, d.Longest = nil, false, 0
 	clear(d.Members)
 	d.Members, d.keys = d.Members[:0], d.keys[:0]
@@ -262,9 +267,6 @@ func Get() *Doc { return pool.Get().(*Doc) }
 
 // Put gives a Doc back. Nothing that came from it may be used afterwards.
 func Put(d *Doc) {
-	if cap(d.Members) > 256 || cap(d.keys) > 4096 {
-		return
-	}
 	d.Reset()
 	pool.Put(d)
 }

@@ -41,6 +41,9 @@ type edit struct {
 }
 
 func (e *edit) reset() {
+	if cap(e.set) > 64 {
+		e.set = nil
+	}
 	clear(e.set)
 	*e = edit{set: e.set[:0], name: e.name[:0]}
 }
