@@ -6,6 +6,7 @@ package access
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"portico/internal/user"
 )
@@ -99,7 +100,7 @@ func (pol Policy) Can(p *Principal, verb Verb, kind Kind, owner string, id strin
 	if !p.Verified() {
 		return false
 	}
-	if kind == Model && len(p.Models) > 0 && !slices.Contains(p.Models, id) {
+	if kind == Model && len(p.Models) > 0 && !inScope(p.Models, id) {
 		return false
 	}
 	if p.Role == user.Admin && pol.AdminSeesAll {
@@ -132,6 +133,18 @@ func (pol Policy) Can(p *Principal, verb Verb, kind Kind, owner string, id strin
 			if _, ok := slices.BinarySearch(p.Groups, g.PrincipalID); ok {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// inScope reports whether a key's scope names the model. A name without a tag
+// means ":latest", on both sides, as it does wherever a model is named.
+func inScope(models []string, id string) bool {
+	bare, ok := strings.CutSuffix(id, ":latest")
+	for _, m := range models {
+		if m == id || (ok && m == bare) {
+			return true
 		}
 	}
 	return false
