@@ -359,7 +359,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestAllocs(t *testing.T) {
+func TestCallAllocs(t *testing.T) {
 	if raceEnabled {
 		return
 	}

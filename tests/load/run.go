@@ -29,7 +29,7 @@ type row struct {
 	Name, Mode  string
 	C           int
 	Rate        float64 // of the target to the proxy
-	AddedP50    float64 // (target - direct) / (proxy - direct), of medians
+	AddedP50    float64 // (target - direct) / (proxy - direct), of medians; -1 is noise
 	AddedP99    float64
 	AddedFirst  float64
 	CPU         float64 // of the target to the proxy
@@ -144,7 +144,11 @@ func compare(name string, c int, stream bool, direct, proxy, ours []sample) row 
 	// What the proxy adds can be nothing in a single noisy round: medians first.
 	added := func(of func(sample) time.Duration) float64 {
 		ours := over(func(d, _, o sample) float64 { return float64(of(o) - of(d)) })
-		return ours / over(func(d, p, _ sample) float64 { return float64(of(p) - of(d)) })
+		proxys := over(func(d, p, _ sample) float64 { return float64(of(p) - of(d)) })
+		if proxys <= 0 {
+			return -1 // the proxy adds nothing that can be told from noise
+		}
+		return ours / proxys
 	}
 	r.Rate = over(func(d, p, o sample) float64 { return o.Rate / p.Rate })
 	r.OfDirect = over(func(d, p, o sample) float64 { return o.Rate / d.Rate })
@@ -237,7 +241,15 @@ func print(rows []row) {
 	fmt.Println("| target | mode | c | throughput / proxy | added p50 / proxy's | added p99 / proxy's | added first byte | CPU / proxy | of direct (proxy) | calls/s | failed |")
 	fmt.Println("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, r := range rows {
-		fmt.Printf("| %s | %s | %d | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f (%.2f) | %.0f | %d |\n",
-			r.Name, r.Mode, r.C, r.Rate, r.AddedP50, r.AddedP99, r.AddedFirst, r.CPU, r.OfDirect, r.ProxyDirect, r.PerSecond, r.Failed)
+		fmt.Printf("| %s | %s | %d | %.2f | %s | %s | %s | %.2f | %.2f (%.2f) | %.0f | %d |\n",
+			r.Name, r.Mode, r.C, r.Rate, ratio(r.AddedP50), ratio(r.AddedP99), ratio(r.AddedFirst), r.CPU, r.OfDirect, r.ProxyDirect, r.PerSecond, r.Failed)
 	}
+}
+
+// ratio writes what could be measured.
+func ratio(f float64) string {
+	if f == -1 {
+		return "noise"
+	}
+	return fmt.Sprintf("%.2f", f)
 }
