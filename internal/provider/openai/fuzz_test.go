@@ -1,0 +1,41 @@
+package openai
+
+import (
+	"encoding/json"
+	"testing"
+
+	"portico/internal/provider"
+	"portico/internal/rawjson"
+)
+
+// FuzzChatBody: whatever the client sends, the upstream reads the model that
+// was authorised, and nothing that is the server's own.
+func FuzzChatBody(f *testing.F) {
+	f.Add([]byte(`{"model":"a","messages":[{"role":"system","content":"x"}],"max_tokens":1,"params":{"top_p":1,"custom_params":{"a":"{}"}},"logit_bias":"1:2"}`), "gpt-5", true)
+	f.Add([]byte(`{"model":"a","mod\u0065l":"b","chat_id":1,"stream":1,"max_completion_tokens":2}`), "m", false)
+	f.Fuzz(func(t *testing.T, body []byte, model string, stream bool) {
+		var d rawjson.Doc
+		if d.Parse(body, rawjson.Limits{}) != nil {
+			return
+		}
+		model = string([]rune(model))
+		k := &call{home: &Client{}}
+		out := k.chatBody(&provider.ChatRequest{Doc: &d, Model: model, Stream: stream, Params: d.Get("params")})
+		var sent map[string]json.RawMessage
+		if err := json.Unmarshal(out, &sent); err != nil {
+			t.Fatalf("%s became %s: %v", body, out, err)
+		}
+		var said string
+		if json.Unmarshal(sent["model"], &said) != nil || said != model {
+			t.Fatalf("%s asks for %s", out, sent["model"])
+		}
+		for key := range sent {
+			if provider.Consumed([]byte(key)) {
+				t.Fatalf("%s still has %s", out, key)
+			}
+		}
+		if on := string(sent["stream"]) == "true"; on != stream {
+			t.Fatalf("%s: stream is %v", out, on)
+		}
+	})
+}
