@@ -21,7 +21,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // scripted answers the requests of each connection with one of the given
-// answers each and then closes it; an answer that is empty leaves it open.
+// answers each and then closes it; an answer that is empty leaves it open, and
+// "close" closes it at once.
 func scripted(t testing.TB, answers ...string) (url string, connections *atomic.Int32) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -47,6 +48,9 @@ func scripted(t testing.TB, answers ...string) (url string, connections *atomic.
 						return
 					}
 					io.Copy(io.Discard, req.Body)
+					if answer == "close" {
+						return
+					}
 					io.WriteString(c, answer)
 					if answer == "" {
 						<-done
@@ -213,6 +217,27 @@ func TestStale(t *testing.T) {
 	}
 	if connections.Load() != 20 {
 		t.Errorf("%d connections", connections.Load())
+	}
+}
+
+// A kept connection that the upstream closes just then is replaced too, but a
+// body that cannot be sent again is not.
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	url, connections := scripted(t, ok+"Content-Length: 2\r\n\r\nhi", "close")
+	u := upstream(t, url)
+	for i := range 3 {
+		if _, body, err := get(context.Background(), u); err != nil || body != "hi" {
+			t.Fatalf("call %d: %q %v", i, body, err)
+		}
+	}
+	if n := connections.Load(); n != 3 {
+		t.Errorf("%d connections, want 3", n)
+	}
+	var failed *Error
+	_, err := u.Do(context.Background(), &Request{Method: "POST", Path: "/", BodyReader: strings.NewReader("x"), BodyLength: 1})
+	if !errors.As(err, &failed) || failed.Phase != Sent {
+		t.Errorf("error %v, want phase Sent", err)
 	}
 }
 
