@@ -165,6 +165,8 @@ var (
 		"An API key cannot do this: sign in and use the token of the session.")
 	errOutOfScope = errdefs.New(errdefs.Forbidden,
 		"This API key may not use this path. Its owner can make one that may.")
+	errModelsOnly = errdefs.New(errdefs.Forbidden,
+		"This API key is for certain models only and may administer nothing. Its owner can make one that may.")
 )
 
 // mayEnter weighs a caller, nil for nobody, against what a route asks for. A
@@ -187,6 +189,9 @@ func mayEnter(who route.Who, p *access.Principal) error {
 	case who == route.Verified:
 		return nil
 	case who == route.Admin && p.IsAdmin():
+		if len(p.Models) > 0 {
+			return errModelsOnly
+		}
 		return nil
 	}
 	return errNotAdmin

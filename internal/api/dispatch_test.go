@@ -78,6 +78,8 @@ func TestDoors(t *testing.T) {
 	scoped.id.Who.Routes = []string{"/api/y"}
 	fits := as(user.Member, access.ByKey)
 	fits.id.Who.Routes = []string{"/v1", "/api/x/"}
+	narrow := as(user.Admin, access.ByKey)
+	narrow.id.Who.Models = []string{"m"}
 	principals := []struct {
 		name string
 		stub stub
@@ -95,6 +97,7 @@ func TestDoors(t *testing.T) {
 		{"key of user", as(user.Member, access.ByKey), [5]int{200, 200, 403, 200, 401}},
 		{"key of admin", as(user.Admin, access.ByKey), [5]int{200, 200, 403, 200, 200}},
 		{"key with scope elsewhere", scoped, [5]int{200, 403, 403, 403, 403}},
+		{"key of admin for some models", narrow, [5]int{200, 200, 403, 200, 403}},
 		{"key with scope here", fits, [5]int{200, 200, 403, 200, 401}},
 	}
 	for _, p := range principals {
