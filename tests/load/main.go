@@ -6,7 +6,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"strings"
 )
 
 // commands are the verbs, each with its own flags.
@@ -28,7 +27,7 @@ func main() {
 		os.Exit(2)
 	}
 	if err := all[os.Args[1]](os.Args[2:]); err != nil {
-		fmt.Fprintln(os.Stderr, "load "+strings.Join(os.Args[1:2], "")+":", err)
+		fmt.Fprintln(os.Stderr, "load "+os.Args[1]+":", err)
 		os.Exit(1)
 	}
 }

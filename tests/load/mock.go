@@ -27,7 +27,6 @@ type mocked struct {
 	whole, ollamaWhole    []byte
 	chunk, ollamaChunk    []byte
 	tail, ollamaTail      []byte
-	burst                 []byte // a whole stream, for when there is no pace
 	tags, list            []byte
 	open, cancelled, seen atomic.Int64
 }
@@ -74,7 +73,6 @@ func (m *mocked) prepare() {
 	const piece = `{"id":"chatcmpl-mock","object":"chat.completion.chunk","created":1700000000,"model":"mock-0","choices":[{"index":0,"delta":%s,"finish_reason":%s}]%s}`
 	m.chunk = framed("data: " + fmt.Sprintf(piece, `{"content":"word "}`, "null", "") + "\n\n")
 	m.tail = append(framed("data: "+fmt.Sprintf(piece, "{}", `"stop"`, ","+usage)+"\n\ndata: [DONE]\n\n"), "0\r\n\r\n"...)
-	m.burst = append(bytes.Repeat(m.chunk, m.chunks), m.tail...)
 	m.ollamaChunk = framed(`{"model":"mock-0:latest","created_at":"2024-01-01T00:00:00Z","message":{"role":"assistant","content":"word "},"done":false}` + "\n")
 	m.ollamaTail = append(framed(`{"model":"mock-0:latest","created_at":"2024-01-01T00:00:00Z","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":9,"eval_count":64}`+"\n"), "0\r\n\r\n"...)
 	names := []string{"mock-echo", "mock-fail500", "mock-fail429"}

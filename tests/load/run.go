@@ -83,7 +83,7 @@ func run(args []string) error {
 	if *asJSON {
 		return json.NewEncoder(os.Stdout).Encode(rows)
 	}
-	print(rows)
+	table(rows)
 	return nil
 }
 
@@ -237,7 +237,8 @@ func warm(host string, request []byte) (*client, error) {
 	}
 }
 
-func print(rows []row) {
+// table prints the rows in Markdown.
+func table(rows []row) {
 	fmt.Println("| target | mode | c | throughput / proxy | added p50 / proxy's | added p99 / proxy's | added first byte | CPU / proxy | of direct (proxy) | calls/s | failed |")
 	fmt.Println("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, r := range rows {
