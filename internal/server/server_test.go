@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"portico/internal/config"
+	"portico/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain also checks that no goroutine is left.
+func TestMain(m *testing.M) { storetest.Main(m) }
 
 func load(t *testing.T, env ...string) *config.Config {
 	t.Helper()
