@@ -272,5 +272,5 @@ func (e *edge) unmatched(w *response, r *http.Request, m route.Match) error {
 	case m.Route != nil, belowRoot(r.URL.Path), r.Method != http.MethodGet && r.Method != http.MethodHead:
 		return errNotFound
 	}
-	return writePage(w, http.StatusNotFound, notFoundPage)
+	return notFoundPage.write(w, http.StatusNotFound)
 }

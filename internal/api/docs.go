@@ -1,12 +1,9 @@
 package api
 
 import (
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"sync"
 
@@ -53,17 +50,11 @@ type swaggerUI struct {
 	policy  string
 }
 
-var inlineScript = regexp.MustCompile(`(?s)<script>(.*?)</script>`)
-
 func newSwaggerUI() *swaggerUI {
 	h := v5emb.New("Portico", "/openapi.json", "/docs/")
 	page := httptest.NewRecorder()
 	h.ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/docs", nil))
-	scripts := "'self'"
-	for _, m := range inlineScript.FindAllStringSubmatch(page.Body.String(), -1) {
-		sum := sha256.Sum256([]byte(m[1]))
-		scripts += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-	}
+	scripts := "'self'" + scriptHashes(page.Body.Bytes())
 	return &swaggerUI{h, strings.Join([]string{
 		"default-src 'none'", "script-src " + scripts, "style-src 'self' 'unsafe-inline'", "img-src 'self' data:",
 		"font-src 'self' data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",

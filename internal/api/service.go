@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	_ "embed"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -77,7 +76,7 @@ func (a *API) serviceRoutes() []route.Route {
 			Method: "GET", Path: "/", Op: "root", Tag: "service", Who: route.Public,
 			Summary: "A page that says what this is", Produces: "text/html",
 			Handler: func(w http.ResponseWriter, _ *http.Request, _ *route.Call) error {
-				return writePage(w, http.StatusOK, rootPage)
+				return rootPage.write(w, http.StatusOK)
 			},
 		},
 	}
@@ -154,27 +153,5 @@ func (a *API) openSearch(w http.ResponseWriter, _ *http.Request, _ *route.Call) 
 	w.Header().Set("Content-Type", "application/opensearchdescription+xml")
 	_, err := io.WriteString(w, `<OpenSearchDescription xmlns="http://a9.com/-/spec/opensearch/1.1/"><ShortName>`+name.String()+
 		`</ShortName><InputEncoding>UTF-8</InputEncoding><Url type="text/html" method="get" template="`+url.String()+`{searchTerms}"/></OpenSearchDescription>`)
-	return err
-}
-
-var (
-	//go:embed pages/root.html
-	rootPage []byte
-	//go:embed pages/404.html
-	notFoundPage []byte
-)
-
-// pagePolicy lets a page use nothing but its own inline styles.
-const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-// writePage answers with one of our own pages.
-func writePage(w http.ResponseWriter, status int, page []byte) error {
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", pagePolicy)
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cache-Control", "no-cache")
-	w.WriteHeader(status)
-	_, err := w.Write(page)
 	return err
 }
