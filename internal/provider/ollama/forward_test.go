@@ -173,13 +173,18 @@ func TestImport(t *testing.T) {
 func TestPreset(t *testing.T) {
 	t.Parallel()
 	const params = `{"temperature":0.1,"num_ctx":8,"system":"Be {{USER_NAME}}.","keep_alive":"1m","max_tokens":3}`
+	// Where parameters stand beside the model, none may be read as one.
+	swap := encoding().preset(&provider.ForwardRequest{Path: "/v1/completions", Body: []byte(`{"model":"m"}`), Params: []byte(`{"Model":"forbidden","model":"forbidden"}`)})
+	if string(swap) != `{"model":"m"}` {
+		t.Errorf("parameters asked for another model: %s", swap)
+	}
 	for _, tc := range []struct{ path, body, want string }{
 		{"/api/chat", `{"model":"m","messages":[{"role":"user","content":"hi"}],"options":{"num_ctx":16},"x":1}`,
 			`{"model":"m","messages":[{"role":"system","content":"Be Ann."},{"role":"user","content":"hi"}],"options":{"num_ctx":16,"temperature":0.1,"num_predict":3},"x":1,"keep_alive":"1m"}`},
 		{"/api/chat", `{"messages":[{"role":"system","content":"Short."}],"keep_alive":0}`,
 			`{"messages":[{"role":"system","content":"Be Ann.\nShort."}],"keep_alive":0,"options":{"temperature":0.1,"num_ctx":8,"num_predict":3}}`},
 		{"/api/generate", `{"prompt":"p"}`, `{"prompt":"p","options":{"temperature":0.1,"num_ctx":8,"num_predict":3},"keep_alive":"1m","system":"Be Ann."}`},
-		{"/v1/chat/completions", `{"messages":[],"temperature":1}`,
+		{"/v1/chat/completions", `{"messages":[],"temperature":1,"Messages":[1]}`,
 			`{"messages":[{"role":"system","content":"Be Ann."}],"temperature":1,"num_ctx":8,"keep_alive":"1m","max_tokens":3}`},
 		{"/api/embed", `{"input":"x"}`, `{"input":"x"}`},
 	} {

@@ -33,7 +33,7 @@ func (c *Client) preset(req *provider.ForwardRequest) []byte {
 			set = append(set, rawjson.Set{Key: "system", Value: rawjson.AppendString(nil, prompt)})
 		}
 	}
-	return d.Append(make([]byte, 0, len(d.Raw)+512), nil, set)
+	return d.Append(make([]byte, 0, len(d.Raw)+512), provider.Lookalike, set)
 }
 
 // empty reports whether there is nothing in an object, or no object.
@@ -64,7 +64,7 @@ func underOptions(d *rawjson.Doc, params []byte) []rawjson.Set {
 func underTop(d *rawjson.Doc, params []byte) []rawjson.Set {
 	var set []rawjson.Set
 	rawjson.Each(params, func(key, value []byte) {
-		if !provider.ServerParam(key) && rawjson.IsNull(d.Get(string(key))) {
+		if !provider.ServerParam(key) && !provider.Lookalike(key) && rawjson.IsNull(d.Get(string(key))) {
 			set = append(set, rawjson.Set{Key: string(key), Value: value})
 		}
 	})

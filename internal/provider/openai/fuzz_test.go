@@ -13,6 +13,7 @@ import (
 func FuzzChatBody(f *testing.F) {
 	f.Add([]byte(`{"model":"a","messages":[{"role":"system","content":"x"}],"max_tokens":1,"params":{"top_p":1,"custom_params":{"a":"{}"}},"logit_bias":"1:2"}`), "gpt-5", true)
 	f.Add([]byte(`{"model":"a","mod\u0065l":"b","chat_id":1,"stream":1,"max_completion_tokens":2}`), "m", false)
+	f.Add([]byte(`{"model":"a","MODEL":"b","Stream":true,"params":{"Model":"c","\u017ftream":true,"custom_params":{"mOdel":"\"d\""}}}`), "m", false)
 	f.Fuzz(func(t *testing.T, body []byte, model string, stream bool) {
 		var d rawjson.Doc
 		if d.Parse(body, rawjson.Limits{}) != nil {
@@ -36,6 +37,11 @@ func FuzzChatBody(f *testing.F) {
 		}
 		if on := string(sent["stream"]) == "true"; on != stream {
 			t.Fatalf("%s: stream is %v", out, on)
+		}
+		// A reader that takes keys of any case, as encoding/json is, sees the same.
+		var loose struct{ Model, Stream json.RawMessage }
+		if json.Unmarshal(out, &loose) != nil || string(loose.Model) != string(sent["model"]) || string(loose.Stream) != string(sent["stream"]) {
+			t.Fatalf("%s is read as %s, stream %s", out, loose.Model, loose.Stream)
 		}
 	})
 }

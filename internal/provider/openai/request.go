@@ -38,6 +38,8 @@ type edit struct {
 	less [3]string // further members to leave out
 	n    int
 	name []byte // the model, when it is set
+
+	streamed bool
 }
 
 func (e *edit) reset() {
@@ -85,6 +87,7 @@ func (e *edit) model(id string) {
 // stream makes the member say what was settled, and leaves out the options of
 // a stream that there will not be.
 func (e *edit) stream(on bool) {
+	e.streamed = on
 	said, ok := e.doc.Bool("stream")
 	switch {
 	case on && !said:
@@ -114,12 +117,25 @@ func (e *edit) params(params []byte) {
 }
 
 func (e *edit) param(key, value []byte) {
-	if provider.Consumed(key) || bytes.IndexByte(key, '\\') >= 0 || rawjson.IsNull(value) {
+	if bytes.IndexByte(key, '\\') >= 0 || rawjson.IsNull(value) || !e.free(key) {
 		return
 	}
 	if name := string(key); e.get(name) == nil {
 		e.put(name, value)
 	}
+}
+
+// free reports whether params may set a member: not one of the server's own,
+// nor what was settled before, nor the options of a stream that there will not
+// be.
+func (e *edit) free(key []byte) bool {
+	switch string(key) {
+	case "model", "messages", "stream":
+		return false
+	case "stream_options":
+		return e.streamed
+	}
+	return !provider.Consumed(key) && !provider.Lookalike(key)
 }
 
 // parsed gives what a string of custom_params holds when that is JSON, as
@@ -238,16 +254,16 @@ func (e *edit) logitBias() {
 // written gives the client's bytes when there is nothing to change.
 func (k *call) written() []byte {
 	e := &k.edit
-	if len(e.set) == 0 && e.n == 0 && !e.doc.Duplicate && !e.anyConsumed() {
+	if len(e.set) == 0 && e.n == 0 && !e.doc.Duplicate && !e.anyDropped() {
 		return e.doc.Raw
 	}
 	k.out = e.doc.Append(k.out[:0], e.dropped, e.set)
 	return k.out
 }
 
-func (e *edit) anyConsumed() bool {
+func (e *edit) anyDropped() bool {
 	for i := range e.doc.Members {
-		if provider.Consumed(e.doc.Members[i].Key) {
+		if e.dropped(e.doc.Members[i].Key) {
 			return true
 		}
 	}
@@ -260,5 +276,5 @@ func (e *edit) dropped(key []byte) bool {
 			return true
 		}
 	}
-	return provider.Consumed(key)
+	return provider.Consumed(key) || provider.Lookalike(key)
 }

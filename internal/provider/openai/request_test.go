@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"portico/internal/provider"
 	"portico/internal/provider/providertest"
 )
 
@@ -21,6 +22,12 @@ func TestChatBody(t *testing.T) {
 		{name: "prefix stripped", in: `{"model":"p.m","messages":[]}`, model: "m", want: `{"model":"m","messages":[]}`},
 		{name: "escaped name", in: `{"model":"\u006d","messages":[]}`, want: `{"model":"m","messages":[]}`},
 		{name: "two models", in: `{"model":"forbidden","messages":[],"model":"m"}`, want: `{"messages":[],"model":"m"}`},
+		{name: "models by another spelling", in: `{"MODEL":"forbidden","model":"m","Model":"forbidden","mod\u0045l":"forbidden","messages":[]}`, want: `{"model":"m","messages":[]}`},
+		{name: "only another spelling", in: `{"Model":"forbidden","messages":[]}`, model: "m", want: `{"messages":[],"model":"m"}`},
+		{name: "other spellings of what is settled", in: `{"model":"m","messages":[],"Messages":[1],"me\u017f\u017fages":[2],"STREAM":true,"\u017ftream_options":{},"Tools":[],"Temperature":1}`,
+			want: `{"model":"m","messages":[],"Temperature":1}`},
+		{name: "params of another spelling", in: `{"model":"m","messages":[]}`, params: `{"MODEL":"forbidden","stream":true,"stream_options":{},"custom_params":{"Model":"forbidden","\u017ftream":"true","seed":"1"}}`,
+			want: `{"model":"m","messages":[],"seed":1}`},
 		{name: "two of something", in: `{"model":"m","n":1,"messages":[],"n":2}`, want: `{"model":"m","messages":[],"n":2}`},
 		{name: "consumed", in: `{"model":"m","messages":[],"chat_id":"c","session_id":"s","id":"i","files":[],"metadata":{"a":1},"features":{},"tool_ids":[],"parent_id":null,"model_item":{},"background_tasks":{},"variables":{},"temperature":1}`,
 			want: `{"model":"m","messages":[],"temperature":1}`},
@@ -58,6 +65,22 @@ func TestChatBody(t *testing.T) {
 		}
 		if string(got) != tt.want {
 			t.Errorf("%s:\n got %s\nwant %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestEmbedBody: the same model is asked for as was judged.
+func TestEmbedBody(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`{"model":"m","input":"x"}`:                                     `{"model":"m","input":"x"}`,
+		`{"model":"m","MODEL":"forbidden","input":"x"}`:                 `{"model":"m","input":"x"}`,
+		`{"input":"x","mode\u006c":"m","Model":"forbidden","files":[]}`: `{"input":"x","mode\u006c":"m"}`,
+	} {
+		req := providertest.Chat(t, in, false)
+		k := &call{home: &Client{}}
+		if got := k.embedBody(&provider.EmbedRequest{Doc: req.Doc, Model: "m"}); string(got) != want {
+			t.Errorf("%s became %s", in, got)
 		}
 	}
 }
