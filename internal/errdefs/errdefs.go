@@ -110,17 +110,17 @@ func (e *Error) HTTPStatus() int {
 	return statuses[e.Kind]
 }
 
-// Is reports whether err is, or wraps, an *Error of that kind.
+// Is reports whether err is, or wraps, an *Error of that kind. It allocates
+// nothing.
 func Is(err error, kind Kind) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Kind == kind
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == kind
 }
 
 // From gives the *Error in err's chain, or an Internal one that hides err's
 // text from the caller and keeps it for the log.
 func From(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Kind: Internal, Detail: "The server met an error of its own. Try again; if it stays, tell the administrator the request id.", Err: err}
