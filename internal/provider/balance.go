@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"time"
 
@@ -46,23 +47,21 @@ func (b *Backend) finish(err error) {
 }
 
 // isOutage reports whether err says something about the backend rather than
-// about the one request: no connection, no answer in time, a 5xx.
+// about the one request: no connection, no answer in time, a status that means
+// the same, or one that refuses whatever this server asks. Other failures may
+// well be the request's: Ollama says 500 of an option of the wrong type and 501
+// of a model that cannot embed.
 func isOutage(err error) bool {
-	var h *hop.Error
-	if errors.As(err, &h) {
+	if h, ok := errors.AsType[*hop.Error](err); ok {
 		return h.Phase < hop.Body || h.Timeout
 	}
-	var e *errdefs.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Kind {
-	case errdefs.Upstream:
-		return e.HTTPStatus() >= 500
-	case errdefs.Timeout:
+	status, _ := errors.AsType[statusError](err)
+	switch status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
 		return true
 	}
-	return false
+	return errdefs.Is(err, errdefs.Timeout)
 }
 
 // Choose gives the order in which to try backends: those in health first, the
@@ -107,8 +106,8 @@ func Choose(backends []*Backend, now time.Time) []*Backend {
 // connection failed before a single byte of an answer came, and not because
 // the upstream was slow to answer or the caller left.
 func MayRetry(err error) bool {
-	var h *hop.Error
-	if !errors.As(err, &h) || h.Phase > hop.Sent {
+	h, ok := errors.AsType[*hop.Error](err)
+	if !ok || h.Phase > hop.Sent {
 		return false
 	}
 	if h.Timeout && h.Phase == hop.Sent {

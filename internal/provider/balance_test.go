@@ -41,7 +41,7 @@ func TestChoose(t *testing.T) {
 	if got := order(Choose(list, now)); got != "1320" {
 		t.Errorf("the least busy first: %s", got)
 	}
-	list[1].Begin()(errdefs.New(errdefs.Upstream, ""))
+	list[1].Begin()(errdefs.New(errdefs.Timeout, ""))
 	if got := order(Choose(list, now)); got != "3201" {
 		t.Errorf("resting ones last: %s", got)
 	}
@@ -92,7 +92,16 @@ func TestOutage(t *testing.T) {
 		{&hop.Error{Phase: hop.Body, Err: io.EOF}, false, false},
 		{&hop.Error{Phase: hop.Body, Timeout: true, Err: io.EOF}, true, false},
 		{&hop.Error{Phase: hop.Sent, Err: context.Canceled}, false, false},
-		{Refused(Answer{Status: 500}, &Redactor{}), true, false},
+		{Refused(Answer{Status: 500}, &Redactor{}), false, false},
+		{Refused(Answer{Status: 501}, &Redactor{}), false, false},
+		{Refused(Answer{Status: 502}, &Redactor{}), true, false},
+		{Refused(Answer{Status: 503}, &Redactor{}), true, false},
+		{Refused(Answer{Status: 504}, &Redactor{}), true, false},
+		{Refused(Answer{Status: 599}, &Redactor{}), false, false},
+		{Refused(Answer{Status: 401}, &Redactor{}), true, false}, // of our own credential
+		{Refused(Answer{Status: 400}, &Redactor{}), false, false},
+		{errdefs.New(errdefs.Upstream, "told within an answer"), false, false},
+		{errdefs.New(errdefs.Timeout, "too slow"), true, false},
 		{Refused(Answer{Status: 429}, &Redactor{}), false, false},
 		{Refused(Answer{Status: 404}, &Redactor{}), false, false},
 	}
