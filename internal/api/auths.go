@@ -33,11 +33,6 @@ func (a *API) authRoutes() []route.Route {
 			Handler: a.signOut,
 		},
 		{
-			Method: "GET", Path: base + "/signout", Op: "sign_out_get", Tag: "auths", Who: route.Public,
-			Summary: "End the session, for older clients", Answer: statusAnswer{}, Errors: []int{403},
-			Handler: a.signOut,
-		},
-		{
 			Method: "GET", Path: base, Op: "session", Tag: "auths", Who: route.Human,
 			Summary: "The session of the caller", Answer: ownSessionAnswer{},
 			Handler: a.ownSession,
@@ -171,7 +166,7 @@ type detailsAnswer struct {
 func (a *API) signUp(w http.ResponseWriter, r *http.Request, c *route.Call) error {
 	var in signUpForm
 	if err := route.Decode(w, r, c, &in); err != nil {
-		return err
+		return inOneSentence(err)
 	}
 	s, err := a.Auth.SignUp(r.Context(), auth.NewUser{
 		Name: in.Name, Email: in.Email, Password: in.Password, Image: in.Image, SetupToken: in.Setup,
@@ -180,6 +175,17 @@ func (a *API) signUp(w http.ResponseWriter, r *http.Request, c *route.Call) erro
 		return err
 	}
 	return a.welcome(w, r, s)
+}
+
+// inOneSentence drops the list of a 422: the documented sign-up, alone among
+// the routes, answers it with one sentence as its detail.
+func inOneSentence(err error) error {
+	if e := errdefs.From(err); e.Kind == errdefs.Unprocessable {
+		plain := *e
+		plain.Fields = nil
+		return &plain
+	}
+	return err
 }
 
 func (a *API) signIn(w http.ResponseWriter, r *http.Request, c *route.Call) error {
@@ -220,10 +226,6 @@ func (a *API) sessionOf(ctx context.Context, s *auth.Session) (sessionAnswer, er
 // signOut answers with success whoever calls: a session that has ended
 // already is what they asked for.
 func (a *API) signOut(w http.ResponseWriter, r *http.Request, c *route.Call) error {
-	// A GET that a browser sends for another site would pass the dispatcher.
-	if site := r.Header.Get("Sec-Fetch-Site"); c.Ambient && site != "" && site != "same-origin" && site != "none" {
-		return errdefs.New(errdefs.Forbidden, "A page of another site may not end your session.")
-	}
 	if err := a.Auth.SignOut(r.Context(), c.Who, c.TokenID, c.TokenExpiry); err != nil {
 		return err
 	}

@@ -40,9 +40,8 @@ var deliberate = map[string]struct {
 	ctype  string
 	why    string
 }{
-	"signup missing field": {422, "application/json", "the list of faults that every other route answers with, not one sentence"},
-	"chat no messages":     {400, "application/json", "a chat without messages is a mistake of the caller's"},
-	"unknown api route":    {404, "application/json", "programs get a JSON error, never the web page"},
+	"chat no messages":  {400, "application/json", "a chat without messages is a mistake of the caller's"},
+	"unknown api route": {404, "application/json", "programs get a JSON error, never the web page"},
 }
 
 // later are steps of routes that do not exist yet.
