@@ -149,11 +149,7 @@ type userForm struct {
 	Password *string    `json:"password"`
 }
 
-func (a *API) userOf(ctx context.Context, u *user.User) (userAnswer, error) {
-	groups, err := a.Users.GroupsOf(ctx, u.ID)
-	if err != nil {
-		return userAnswer{}, err
-	}
+func userOf(u *user.User, groups []string) userAnswer {
 	out := userAnswer{
 		ID: u.ID, Email: u.Email, Role: u.Role, Name: u.Name, Image: imageOf(u),
 		Info: rawOrNull(u.Info), Settings: rawOrNull(u.Settings),
@@ -162,7 +158,7 @@ func (a *API) userOf(ctx context.Context, u *user.User) (userAnswer, error) {
 	if u.Timezone != "" {
 		out.Timezone = &u.Timezone
 	}
-	return out, nil
+	return out
 }
 
 func rawOrNull(text string) json.RawMessage {
@@ -188,13 +184,17 @@ func (a *API) listUsers(w http.ResponseWriter, r *http.Request, _ *route.Call) e
 	if err != nil {
 		return err
 	}
+	ids := make([]string, len(found))
+	for i, u := range found {
+		ids[i] = u.ID
+	}
+	groups, err := a.Users.GroupsOfEach(r.Context(), ids)
+	if err != nil {
+		return err
+	}
 	out := usersAnswer{Users: make([]userAnswer, 0, len(found)), Total: total}
 	for _, u := range found {
-		one, err := a.userOf(r.Context(), u)
-		if err != nil {
-			return err
-		}
-		out.Users = append(out.Users, one)
+		out.Users = append(out.Users, userOf(u, groups[u.ID]))
 	}
 	return route.WriteJSON(w, http.StatusOK, out)
 }
@@ -243,11 +243,11 @@ func (a *API) oneUser(w http.ResponseWriter, r *http.Request, _ *route.Call) err
 }
 
 func (a *API) writeUser(w http.ResponseWriter, r *http.Request, u *user.User) error {
-	out, err := a.userOf(r.Context(), u)
+	groups, err := a.Users.GroupsOf(r.Context(), u.ID)
 	if err != nil {
 		return err
 	}
-	return route.WriteJSON(w, http.StatusOK, out)
+	return route.WriteJSON(w, http.StatusOK, userOf(u, groups))
 }
 
 func (a *API) updateUser(w http.ResponseWriter, r *http.Request, c *route.Call) error {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"portico/internal/api/apitest"
+	"portico/internal/user"
 )
 
 func TestUsersList(t *testing.T) {
@@ -43,6 +44,30 @@ func TestUsersList(t *testing.T) {
 	}
 	if a := s.Do(t, s.User.Token, "GET", "/api/v1/users/search?query=other", nil); a.Status != 200 || strings.Contains(a.Body, "@") {
 		t.Errorf("search: %d %s", a.Status, a.Body)
+	}
+}
+
+// A page of people costs the same statements however many are on it.
+func TestUsersListCostsThreeStatements(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	if err := s.DB.CreateGroup(t.Context(), &user.Group{ID: "g", Name: "g"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DB.AddMembers(t.Context(), "g", []string{s.User.ID}); err != nil {
+		t.Fatal(err)
+	}
+	s.Do(t, s.Admin.Key, "GET", "/api/v1/users/", nil)
+	before := s.DB.Statements()
+	a := s.Do(t, s.Admin.Key, "GET", "/api/v1/users/?order_by=name", nil)
+	if n := s.DB.Statements() - before; n != 3 {
+		t.Errorf("%d statements, want 3: how many, who, and their groups", n)
+	}
+	for _, u := range a.JSON(t)["users"].([]any) {
+		row := u.(map[string]any)
+		if got, want := len(row["group_ids"].([]any)), map[bool]int{true: 1}[row["id"] == s.User.ID]; got != want {
+			t.Errorf("%s is in %d groups, want %d", row["name"], got, want)
+		}
 	}
 }
 

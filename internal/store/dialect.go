@@ -8,6 +8,8 @@ type dialect struct {
 	// position is the function that finds a text in another, byte for byte;
 	// twice as fast as LIKE, and nothing in it needs to be escaped.
 	position string
+	// texts is the list of the texts in the JSON array $1.
+	texts string
 	// lockStart lets one server at a time migrate.
 	lockStart query
 	// lockUsers makes the check "is there nobody yet", or "is another
@@ -23,6 +25,7 @@ func sqliteDialect() *dialect {
 	return &dialect{
 		name:      "sqlite",
 		position:  "instr",
+		texts:     "SELECT value FROM json_each($1)",
 		hasSchema: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'`,
 	}
 }
@@ -31,6 +34,7 @@ func postgresDialect(origin string) *dialect {
 	return &dialect{
 		name:     "postgres",
 		position: "strpos",
+		texts:    "SELECT json_array_elements_text($1::json)",
 		// Not to_regclass: its cache does not see what was committed while this
 		// transaction waited for its lock.
 		hasSchema: `SELECT count(*) FROM pg_tables WHERE schemaname = 'portico' AND tablename = 'schema_migrations'`,

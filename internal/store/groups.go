@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 
 	"portico/internal/event"
 	"portico/internal/user"
@@ -114,4 +115,30 @@ func (db *DB) Members(ctx context.Context, groupID string) (_ []string, err erro
 func (db *DB) GroupsOf(ctx context.Context, userID string) (_ []string, err error) {
 	defer fault(&err, "user")
 	return list(ctx, db, scanText, groupsOf, userID)
+}
+
+// groupsOfEach reads the memberships of all people of a list.
+func (d *dialect) groupsOfEach() query {
+	return query(`SELECT user_id, group_id FROM group_members WHERE user_id IN (` + d.texts + `) ORDER BY user_id, group_id`)
+}
+
+// GroupsOfEach implements user.Store, each sorted.
+func (db *DB) GroupsOfEach(ctx context.Context, userIDs []string) (_ map[string][]string, err error) {
+	defer fault(&err, "user")
+	if len(userIDs) == 0 {
+		return nil, nil
+	}
+	ids, err := json.Marshal(userIDs)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := list(ctx, db, func(s scanner) (pair [2]string, err error) {
+		err = s.Scan(&pair[0], &pair[1])
+		return pair, err
+	}, db.dialect.groupsOfEach(), string(ids))
+	groups := make(map[string][]string, len(userIDs))
+	for _, p := range pairs {
+		groups[p[0]] = append(groups[p[0]], p[1])
+	}
+	return groups, err
 }

@@ -92,4 +92,7 @@ type Store interface {
 	RemoveMembers(ctx context.Context, groupID string, userIDs []string) error
 	Members(ctx context.Context, groupID string) ([]string, error)
 	GroupsOf(ctx context.Context, userID string) ([]string, error)
+	// GroupsOfEach is GroupsOf for many people in one statement. Who is in no
+	// group, or is nobody, is not in the answer.
+	GroupsOfEach(ctx context.Context, userIDs []string) (map[string][]string, error)
 }
