@@ -42,7 +42,7 @@ type API struct {
 	NotReady func() []string
 	// Observe is told of every answer, for metrics and the log; nil is nobody.
 	// c.Route is nil for a path that no route has. A streamed answer is told
-	// at its end, or when it is parked.
+	// at its real end, also when it outlived its handler.
 	Observe func(c *route.Call, status int, took time.Duration, bytes int64)
 }
 

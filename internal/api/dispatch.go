@@ -81,7 +81,7 @@ func (x *exchange) restore(r *http.Request) {
 
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := e.pool.Get().(*exchange)
-	x.response = response{ResponseWriter: w, began: time.Now()}
+	x.response = response{ResponseWriter: w, began: time.Now(), edge: e, call: &x.call}
 	id := e.ids.of(r)
 	x.call, x.body = route.Call{RequestID: id[0]}, r.Body
 	defer e.end(x, r)
@@ -227,7 +227,7 @@ func (e *edge) end(x *exchange, r *http.Request) {
 		}
 		writeError(&x.response, dialect(x.call.Route, r), errdefs.From(nil), x.call.RequestID)
 	}
-	if e.observe != nil {
+	if e.observe != nil && !x.parked {
 		e.observe(&x.call, x.status, time.Since(x.began), x.bytes)
 	}
 	*x = exchange{}

@@ -256,9 +256,9 @@ func (a *API) ollamaSend(w http.ResponseWriter, r *http.Request, c *route.Call, 
 	}
 	a.Ollama.streams.Add(1)
 	return relay.Send(w, r, relay.Head{Status: reply.Status, ContentType: reply.ContentType}, reply.Stream, relay.Options{
-		Life: life, Error: render, Done: func(err error) {
+		Life: life, Error: render, Done: func(end relay.End) {
 			a.Ollama.streams.Add(-1)
-			finish(err, reply.Stream.Usage())
+			finish(end.Err, reply.Stream.Usage())
 		},
 	})
 }

@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"portico/internal/api/route"
+	"portico/internal/relay"
 )
 
 // response notes what is sent, so that an error after the head is not
@@ -17,6 +20,9 @@ type response struct {
 	status   int // 0 until the head is sent
 	bytes    int64
 	hijacked bool
+	edge     *edge       // told of the real end of a parked stream
+	call     *route.Call // of the same exchange
+	parked   bool        // somebody else tells how it ended
 }
 
 // begun reports whether it is too late for another answer.
@@ -64,6 +70,17 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		w.hijacked = true
 	}
 	return conn, rw, err
+}
+
+// Parked is for relay: the exchange is given back when the handler returns, and
+// who observes is told at the answer's real end what it was.
+func (w *response) Parked() func(relay.End) {
+	w.parked = true
+	if w.edge.observe == nil {
+		return nil
+	}
+	observe, call, status, began := w.edge.observe, *w.call, w.status, w.began
+	return func(end relay.End) { observe(&call, status, time.Since(began), end.Bytes) }
 }
 
 // Unwrap is for http.ResponseController.

@@ -63,11 +63,11 @@ type delivery struct {
 
 // done records a stream that is over. A client that left is not a failure of
 // the upstream.
-func (d *delivery) done(err error) {
+func (d *delivery) done(end relay.End) {
 	cost := d.stream.Usage()
-	gone := errors.Is(err, relay.ErrClientGone)
-	d.s.usage.Add(d.key, err != nil && !gone, cost.Prompt, cost.Completion)
-	d.backend(err)
+	gone := errors.Is(end.Err, relay.ErrClientGone)
+	d.s.usage.Add(d.key, end.Err != nil && !gone, cost.Prompt, cost.Completion)
+	d.backend(end.Err)
 	if d.release != nil {
 		d.release()
 	}

@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -32,6 +33,8 @@ func TestParked(t *testing.T) {
 			t.Errorf("%q %v", a.body, a.err)
 		}
 	}
+	line := fmt.Sprintf(`"bytes":%d,`, len(delta("one", "null")+delta("two", "null")+doneEvent))
+	eventually(t, "the log tells of all of both", func() bool { return strings.Count(s.log.String(), line) == 2 })
 	a := s.ask(strings.Replace(question(true), "hi", "break", 1))
 	if a.err != nil || strings.Count(a.body, `data: {"error"`) != 1 || !strings.HasSuffix(a.body, doneEvent) {
 		t.Errorf("%q %v", a.body, a.err)

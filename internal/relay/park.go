@@ -65,6 +65,7 @@ func (s *stream) park(out *responder, r *http.Request, c *Conn) bool {
 		l.leave(p)
 		return false
 	}
+	p.left = leaving(out.w)
 	life := s.opt.Life
 	life.parked.Store(true)
 	life.unhook()
@@ -143,6 +144,14 @@ func (p *parked) write(block []byte) error {
 	if len(block) == 0 {
 		return nil
 	}
+	if err := p.frame(block); err != nil {
+		return err
+	}
+	p.sent += int64(len(block))
+	return nil
+}
+
+func (p *parked) frame(block []byte) error {
 	if !p.chunked {
 		return p.raw(block)
 	}

@@ -19,7 +19,7 @@
 //	return relay.Send(w, r, head, reply.Stream, relay.Options{
 //		Life:  life,
 //		Error: func(err error) []byte { … },
-//		Done:  func(err error) { count usage, give back what the stream held },
+//		Done:  func(end relay.End) { count usage, give back what the stream held },
 //	})
 //
 // Send owns the source from then on: it closes it exactly once, in every case,
@@ -89,9 +89,22 @@ type Options struct {
 	// Error renders a failure in mid-stream in the route's dialect: whole
 	// events or lines. Nil sends nothing.
 	Error func(error) []byte
-	// Done is told how the stream ended: nil is well. ErrClientGone is a
-	// client that left or stopped reading.
-	Done func(error)
+	// Done is told how the stream ended, parked or not: once, at its real end.
+	Done func(End)
+}
+
+// End is how a stream ended.
+type End struct {
+	Err   error         // nil is well; ErrClientGone is a client that left or stopped reading
+	Bytes int64         // of the body, as handed to the client's connection
+	Took  time.Duration // since Send was called
+}
+
+// Parker is a ResponseWriter, found by Unwrap, that wants to know how an answer
+// ended that its handler left behind. Parked is called within the handler when
+// a stream is parked; what it gives is called at the end, after Options.Done.
+type Parker interface {
+	Parked() func(End)
 }
 
 // Life is the context of an upstream call whose answer may outlive its

@@ -120,7 +120,7 @@ func serve(t testing.TB, opt Options, wait bool) *server {
 		src.life = life
 		o := opt
 		o.Life = life
-		o.Done = func(err error) { s.done <- err }
+		o.Done = func(end End) { s.done <- end.Err }
 		o.Error = func(err error) []byte { return []byte("data: {\"error\":\"" + err.Error() + "\"}\n\n") }
 		var source Source = src
 		if wait {

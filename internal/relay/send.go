@@ -23,7 +23,7 @@ const (
 
 // Send carries src to the client; see the package's documentation.
 func Send(w http.ResponseWriter, r *http.Request, head Head, src Source, opt Options) error {
-	s := stream{src: src, opt: opt, events: strings.HasPrefix(head.ContentType, "text/event-stream")}
+	s := stream{src: src, opt: opt, began: time.Now(), events: strings.HasPrefix(head.ContentType, "text/event-stream")}
 	if s.opt.WriteTimeout <= 0 {
 		s.opt.WriteTimeout = defaultWriteTimeout
 	}
@@ -42,14 +42,16 @@ type stream struct {
 	patient PatientWaiter
 	opt     Options
 	events  bool
+	began   time.Time
+	sent    int64     // bytes of the body
+	left    func(End) // what a Parker wants called
 }
 
 // serve carries the stream within its handler, until it ends or is parked.
 func (s *stream) serve(w http.ResponseWriter, r *http.Request, head Head) error {
 	out := responder{w: w, rc: http.NewResponseController(w), timeout: s.opt.WriteTimeout}
 	parking := s.parking(r)
-	started := time.Now()
-	parkAt := started.Add(s.opt.ParkAfter)
+	parkAt := s.began.Add(s.opt.ParkAfter)
 	for sent := false; ; {
 		ready := true
 		if parking != nil && s.patient != nil {
@@ -76,6 +78,7 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, head Head) error 
 				s.close(ErrClientGone)
 				return nil
 			}
+			s.sent += int64(len(block))
 		}
 		switch {
 		case err == io.EOF:
@@ -83,7 +86,9 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, head Head) error 
 			return nil
 		case err != nil:
 			if err = s.cause(err); err != ErrClientGone {
-				out.send(s.last(err))
+				if last := s.last(err); out.send(last) == nil {
+					s.sent += int64(len(last))
+				}
 			}
 			s.close(err)
 			return nil
@@ -141,9 +146,29 @@ func (s *stream) close(err error) {
 		life.end(ErrClientGone)
 	}
 	s.src.Close()
+	end := End{Err: err, Bytes: s.sent, Took: time.Since(s.began)}
 	if s.opt.Done != nil {
-		s.opt.Done(err)
+		s.opt.Done(end)
 	}
+	if s.left != nil {
+		s.left(end)
+	}
+}
+
+// leaving asks whoever stands between Send and net/http what to call at the
+// end of a parked stream.
+func leaving(w http.ResponseWriter) func(End) {
+	for w != nil {
+		if p, ok := w.(Parker); ok {
+			return p.Parked()
+		}
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = inner.Unwrap()
+	}
+	return nil
 }
 
 // responder writes to a client that net/http still holds.
