@@ -3,15 +3,19 @@ package sse
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"unicode/utf8"
 )
 
 // What an upstream may send before its stream is given up, and what a Framer
-// keeps between two calls for fear of needing it again.
+// keeps between two calls for fear of needing it again: little, for there may
+// be thousands that wait; more while much arrives at once.
 const (
 	maxLine  = 8 << 20
 	maxEvent = 16 << 20
 	keepCap  = 8 << 10
+	keepMost = 128 << 10
+	patience = 16 // small inputs until more is no longer kept
 )
 
 // ErrTooLong is a line over 8 MiB, or an event over 16 MiB.
@@ -25,6 +29,7 @@ type Framer struct {
 	part  []byte // the current line, when it is not complete
 	event []byte // the legal lines of the current event
 	out   []byte // the block, where it is not the input itself
+	small int    // inputs in a row for which out was larger than need be
 
 	begun  bool // the place of a byte order mark is past
 	afterC bool // the last line ended in a CR at the end of the input: a LF now belongs to it
@@ -62,7 +67,7 @@ func (o *block) pass(n int) {
 func (o *block) leave() {
 	if !o.copy {
 		o.copy = true
-		o.out = append(o.out, o.in[:o.at]...)
+		o.out = append(slices.Grow(o.out, len(o.in)), o.in[:o.at]...)
 	}
 }
 
@@ -80,12 +85,14 @@ func (f *Framer) Feed(b []byte) ([]byte, error) {
 	if f.broken {
 		return nil, ErrTooLong
 	}
-	if cap(f.out) > keepCap {
-		f.out = nil
-	}
+	f.trim(len(b))
 	o := block{in: b, out: f.out[:0]}
-	if len(f.event) > 0 || len(f.part) > 0 {
+	switch {
+	case len(f.event) > keepCap: // too much to copy at each call
 		o.copy, o.out, f.event = true, f.event, f.out
+	case len(f.event) > 0 || len(f.part) > 0:
+		o.copy = true
+		o.out = append(slices.Grow(o.out, len(f.event)+min(len(f.part), keepCap)+len(b)), f.event...)
 	}
 	f.event = f.event[:0]
 	if f.afterC && len(b) > 0 {
@@ -113,6 +120,18 @@ func (f *Framer) Feed(b []byte) ([]byte, error) {
 		f.line(&o, b[o.at:o.at+n], end, false)
 	}
 	return f.settle(&o)
+}
+
+// trim lets go of a store that was needed when more arrived than does now.
+func (f *Framer) trim(arrived int) {
+	if cap(f.out) <= keepCap || arrived > keepCap/2 {
+		f.small = 0
+	} else {
+		f.small++
+	}
+	if f.small == patience || cap(f.out) > keepMost {
+		f.out, f.small = nil, 0
+	}
 }
 
 // belated passes the LF of a CR LF that was cut in two.

@@ -146,6 +146,29 @@ func TestNoAllocs(t *testing.T) {
 	}
 }
 
+// TestBulk: what comes in reads of many events each, cut anywhere, costs no
+// allocation either, and the room that it takes is not kept for ever.
+func TestBulk(t *testing.T) {
+	all := bytes.Repeat([]byte(chunk), 2000)
+	var f Framer
+	feed := func(size int) {
+		for at := 0; at < len(all); at += size {
+			f.Feed(all[at:min(at+size, len(all))])
+		}
+	}
+	for _, size := range []int{32 << 10, 5000, 777} {
+		feed(size)
+		if n := testing.AllocsPerRun(10, func() { feed(size) }); n != 0 {
+			t.Errorf("%v allocations for 2,000 events in reads of %d", n, size)
+		}
+	}
+	feed(32 << 10)
+	feed(100)
+	if kept := cap(f.out) + cap(f.event) + cap(f.part); kept > 2*keepCap {
+		t.Errorf("%d bytes are kept for a stream of small events", kept)
+	}
+}
+
 func FuzzFramer(f *testing.F) {
 	for _, s := range streams {
 		f.Add([]byte(s.in), uint8(3))
