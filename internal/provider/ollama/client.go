@@ -5,6 +5,7 @@ package ollama
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -22,15 +23,17 @@ type Options struct {
 	NewID func() string    // gives a random UUID
 	// ForwardUser tells the upstream who asks, in headers.
 	ForwardUser bool
-	MaxLine     int   // longest line of a streamed answer in bytes (8 MiB)
-	MaxBody     int64 // largest answer that is read whole, in bytes (64 MiB)
+	Log         *slog.Logger // slog.Default
+	MaxLine     int          // longest line of a streamed answer in bytes (8 MiB)
+	MaxBody     int64        // largest answer that is read whole, in bytes (64 MiB)
 }
 
 // Client is a connection to an Ollama. It is safe for concurrent use.
 type Client struct {
-	conn *provider.Connection
-	up   *hop.Upstream
-	opt  Options
+	conn    *provider.Connection
+	up      *hop.Upstream
+	opt     Options
+	headers *provider.Headers
 	// secret takes the connection's key and address out of texts.
 	secret *provider.Redactor
 }
@@ -51,7 +54,10 @@ func New(c *provider.Connection, up *hop.Upstream, opt Options) *Client {
 	if opt.MaxBody == 0 {
 		opt.MaxBody = 64 << 20
 	}
-	return &Client{conn: c, up: up, opt: opt, secret: provider.NewRedactor(c)}
+	if opt.Log == nil {
+		opt.Log = slog.Default()
+	}
+	return &Client{conn: c, up: up, opt: opt, headers: provider.NewHeaders(c, opt.ForwardUser, opt.Log), secret: provider.NewRedactor(c)}
 }
 
 // Chat asks for an answer over /api/chat.
@@ -101,7 +107,7 @@ func (c *Client) Embed(ctx context.Context, req *provider.EmbedRequest) (*provid
 
 // request makes a call that carries the connection's credential and headers.
 func (c *Client) request(method, path string, body []byte, who provider.Caller) *hop.Request {
-	r := &hop.Request{Method: method, Path: path, Body: body, Header: c.headers(who)}
+	r := &hop.Request{Method: method, Path: path, Body: body, Header: c.headers.For(who)}
 	if body != nil {
 		r.ContentType = "application/json"
 	}

@@ -1,8 +1,6 @@
 package ollama
 
 import (
-	"strings"
-
 	"portico/internal/provider"
 	"portico/internal/rawjson"
 )
@@ -25,10 +23,10 @@ func (c *Client) preset(req *provider.ForwardRequest) []byte {
 		return req.Body
 	}
 	if prompt, _ := rawjson.Unquote(rawjson.Lookup(req.Params, "system")); prompt != "" {
-		prompt = c.fill(prompt, req.Caller)
+		prompt = provider.FillPrompt(prompt, req.Caller, c.opt.Now())
 		switch {
 		case rawjson.IsArray(d.Get("messages")):
-			set = append(set, rawjson.Set{Key: "messages", Value: withSystem(d.Get("messages"), prompt)})
+			set = append(set, rawjson.Set{Key: "messages", Value: provider.AppendSystem(nil, d.Get("messages"), prompt)})
 		case req.Path == "/api/generate" && d.Get("system") == nil:
 			set = append(set, rawjson.Set{Key: "system", Value: rawjson.AppendString(nil, prompt)})
 		}
@@ -69,47 +67,4 @@ func underTop(d *rawjson.Doc, params []byte) []rawjson.Set {
 		}
 	})
 	return set
-}
-
-// withSystem puts a prompt in front of the messages, or of the text of the
-// first one when that is a system message.
-func withSystem(messages []byte, prompt string) []byte {
-	out := []byte{'['}
-	n := 0
-	rawjson.Elements(messages, func(m []byte) {
-		if n++; n > 1 {
-			out = append(append(out, ','), m...)
-			return
-		}
-		text, isText := rawjson.Unquote(rawjson.Lookup(m, "content"))
-		var d rawjson.Doc
-		if string(rawjson.Lookup(m, "role")) != `"system"` || !isText || d.Parse(m, rawjson.Limits{}) != nil {
-			out = append(append(appendSystem(out, prompt), ','), m...)
-			return
-		}
-		merged := rawjson.AppendString(nil, prompt+"\n"+text)
-		out = d.Append(out, nil, []rawjson.Set{{Key: "content", Value: merged}})
-	})
-	if n == 0 {
-		out = appendSystem(out, prompt)
-	}
-	return append(out, ']')
-}
-
-func appendSystem(dst []byte, prompt string) []byte {
-	dst = append(dst, `{"role":"system","content":`...)
-	return append(rawjson.AppendString(dst, prompt), '}')
-}
-
-// fill replaces the variables that a prompt may hold.
-func (c *Client) fill(prompt string, who provider.Caller) string {
-	if !strings.Contains(prompt, "{{") {
-		return prompt
-	}
-	now := c.opt.Now()
-	return strings.NewReplacer(
-		"{{USER_NAME}}", who.Name, "{{USER_EMAIL}}", who.Email, "{{USER_ID}}", who.ID, "{{USER_ROLE}}", who.Role,
-		"{{CURRENT_DATE}}", now.Format("2006-01-02"), "{{CURRENT_TIME}}", now.Format("15:04:05"),
-		"{{CURRENT_DATETIME}}", now.Format("2006-01-02 15:04:05"), "{{CURRENT_WEEKDAY}}", now.Weekday().String(),
-	).Replace(prompt)
 }

@@ -49,9 +49,7 @@ type Client struct {
 	conn     *provider.Connection
 	up       *hop.Upstream
 	opt      Options
-	list     []header
-	fixed    [][2]string // list, when it is the same for everybody
-	personal bool
+	headers  *provider.Headers
 	official bool // api.openai.com, which knows its own newest names
 	redact   *provider.Redactor
 	calls    sync.Pool // of *call
@@ -63,12 +61,7 @@ var _ provider.Provider = (*Client)(nil)
 func New(c *provider.Connection, up *hop.Upstream, opt Options) *Client {
 	o := &Client{conn: c, up: up, opt: opt.or(), redact: provider.NewRedactor(c)}
 	o.official = strings.Contains(c.BaseURL, "://api.openai.com/") || strings.HasSuffix(c.BaseURL, "://api.openai.com")
-	o.list = headersOf(c, o.opt.Log)
-	o.personal = o.opt.ForwardUser
-	for _, h := range o.list {
-		o.personal = o.personal || h.template
-		o.fixed = append(o.fixed, [2]string{h.name, h.value})
-	}
+	o.headers = provider.NewHeaders(c, o.opt.ForwardUser, o.opt.Log)
 	o.calls.New = func() any {
 		k := &call{home: o}
 		k.reply.Release = k.release
@@ -115,7 +108,7 @@ func reusable(b []byte) []byte {
 func (c *Client) Chat(ctx context.Context, req *provider.ChatRequest) (*provider.Reply, error) {
 	k := c.call()
 	k.req = hop.Request{Method: http.MethodPost, Path: "/chat/completions", ContentType: "application/json",
-		Header: c.headers(req.Caller), Body: k.chatBody(req), Events: req.Stream}
+		Header: c.headers.For(req.Caller), Body: k.chatBody(req), Events: req.Stream}
 	if req.Stream {
 		k.req.Accept = "text/event-stream"
 		k.req.Timeouts.Idle = c.opt.Idle
@@ -139,7 +132,7 @@ func (c *Client) Chat(ctx context.Context, req *provider.ChatRequest) (*provider
 func (c *Client) Embed(ctx context.Context, req *provider.EmbedRequest) (*provider.Reply, error) {
 	k := c.call()
 	k.req = hop.Request{Method: http.MethodPost, Path: "/embeddings", ContentType: "application/json",
-		Accept: "application/json", Header: c.headers(req.Caller), Body: k.embedBody(req)}
+		Accept: "application/json", Header: c.headers.For(req.Caller), Body: k.embedBody(req)}
 	resp, err := c.answer(ctx, k)
 	if err != nil {
 		k.release()

@@ -20,7 +20,7 @@ func (c *Client) Models(ctx context.Context) ([]provider.Entry, error) {
 	defer cancel()
 	k := c.call()
 	defer k.release()
-	k.req = hop.Request{Method: http.MethodGet, Path: "/models", Accept: "application/json", Header: c.headers(provider.Caller{})}
+	k.req = hop.Request{Method: http.MethodGet, Path: "/models", Accept: "application/json", Header: c.headers.For(provider.Caller{})}
 	resp, err := c.answer(ctx, k)
 	if err != nil {
 		return nil, err
