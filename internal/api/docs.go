@@ -21,8 +21,7 @@ var OpenAPI []byte
 func (a *API) docsRoutes() []route.Route {
 	ui := sync.OnceValue(newSwaggerUI)
 	serve := func(w http.ResponseWriter, r *http.Request, _ *route.Call) error {
-		ui().serve(w, r)
-		return nil
+		return ui().serve(w, r)
 	}
 	return []route.Route{
 		{
@@ -61,8 +60,33 @@ func newSwaggerUI() *swaggerUI {
 	}, "; ")}
 }
 
-func (u *swaggerUI) serve(w http.ResponseWriter, r *http.Request) {
+func (u *swaggerUI) serve(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Security-Policy", u.policy)
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
-	u.handler.ServeHTTP(w, r)
+	file := presentFile{ResponseWriter: w}
+	u.handler.ServeHTTP(&file, r)
+	if file.absent {
+		return errNotFound
+	}
+	return nil
+}
+
+// presentFile holds back the answer of the page's own file server for a file
+// that there is not, which is not in the form of ours.
+type presentFile struct {
+	http.ResponseWriter
+	absent bool
+}
+
+func (f *presentFile) WriteHeader(status int) {
+	if f.absent = status == http.StatusNotFound; !f.absent {
+		f.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (f *presentFile) Write(p []byte) (int, error) {
+	if f.absent {
+		return len(p), nil
+	}
+	return f.ResponseWriter.Write(p)
 }

@@ -58,10 +58,10 @@ func dialect(row *route.Route, r *http.Request) route.Dialect {
 	switch {
 	case row != nil:
 		return row.Dialect
+	case strings.HasPrefix(r.URL.Path, "/openai"), strings.HasPrefix(r.URL.Path, "/v1"), strings.HasPrefix(r.URL.Path, "/ollama/v1"):
+		return route.OpenAIError
 	case strings.HasPrefix(r.URL.Path, "/ollama"):
 		return route.OllamaError
-	case strings.HasPrefix(r.URL.Path, "/openai"), strings.HasPrefix(r.URL.Path, "/v1"):
-		return route.OpenAIError
 	}
 	return route.Detail
 }

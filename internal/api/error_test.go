@@ -120,3 +120,21 @@ func TestFailuresAreLogged(t *testing.T) {
 		}
 	}
 }
+
+// What no route caught is told as the clients of the path read it: below
+// /ollama/v1 they are OpenAI's.
+func TestDialectFollowsThePath(t *testing.T) {
+	t.Parallel()
+	e := testEdge(t, stub{})
+	for path, want := range map[string]string{
+		"/ollama/v1/embeddings/%01": `{"error":{"message":`,
+		"/v1/embeddings/%01":        `{"error":{"message":`,
+		"/openai/x/%01":             `{"error":{"message":`,
+		"/ollama/api/tags/%01":      `{"error":"`,
+		"/api/models/%01":           `{"detail":"`,
+	} {
+		if w := ask(e, "GET", path, ""); w.Code != 400 || !strings.HasPrefix(w.Body.String(), want) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}

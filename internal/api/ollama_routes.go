@@ -18,6 +18,7 @@ func (a *API) ollamaRoutes() []route.Route {
 	}
 	for i := range rows {
 		rows[i].Tag = "ollama"
+		rows[i].Params = append(rows[i].Params, route.Param{Name: "url_idx", In: "path", Doc: "Number of the connection, from 0.", Type: 0})
 	}
 	return rows
 }
@@ -65,8 +66,8 @@ func (a *API) ollamaLookRoutes() []route.Route {
 		root,
 		look("/api/tags", "ollama_tags", "The models of all connections", route.Verified, wire.Tags{}, a.ollamaTags),
 		look("/api/tags/{url_idx}", "ollama_tags_of", "The models of one connection", route.Admin, wire.Tags{}, a.ollamaLookAt("/api/tags")),
-		look("/api/ps", "ollama_ps", "The models in memory", route.Admin, wire.Tags{}, a.ollamaPS),
-		look("/api/ps/{url_idx}", "ollama_ps_of", "The models in the memory of one connection", route.Admin, wire.Tags{}, a.ollamaLookAt("/api/ps")),
+		look("/api/ps", "ollama_ps", "The models in memory", route.Admin, wire.LoadedModels{}, a.ollamaPS),
+		look("/api/ps/{url_idx}", "ollama_ps_of", "The models in the memory of one connection", route.Admin, wire.LoadedModels{}, a.ollamaLookAt("/api/ps")),
 		look("/api/version", "ollama_version", "The lowest version of all connections", route.Verified, wire.Version{}, a.ollamaVersion),
 		look("/api/version/{url_idx}", "ollama_version_of", "The version of one connection", route.Admin, wire.Version{}, a.ollamaLookAt("/api/version")),
 		look("/v1/models", "ollama_v1_models", "The models, in OpenAI's shape", route.Verified, wire.Models{}, a.ollamaV1Models),

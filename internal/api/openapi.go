@@ -164,8 +164,8 @@ func (d *document) content(media string, v any, input bool) object {
 		switch {
 		case m == "application/json", m == "multipart/form-data" && v != nil:
 			out[m] = object{"schema": d.schemas.of(v, input)}
-		case m == "application/octet-stream":
-			out[m] = object{}
+		case m == "application/octet-stream", m == "text/event-stream":
+			out[m] = object{} // bytes; events, which readers take apart each in their own way
 		default:
 			out[m] = object{"schema": object{"type": "string"}}
 		}

@@ -158,7 +158,7 @@ func TestDocs(t *testing.T) {
 			t.Errorf("%s: %d", f[1], w.Code)
 		}
 	}
-	if w := ask(e, "GET", "/docs/nope.js", ""); w.Code != 404 {
+	if w := ask(e, "GET", "/docs/nope.js", ""); w.Code != 404 || w.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("unknown file: %d", w.Code)
 	}
 	if w := ask(e, "GET", "/openapi.json", ""); w.Code != 200 || !bytes.Equal(w.Body.Bytes(), OpenAPI) {

@@ -92,7 +92,7 @@ func (a *API) userRoutes() []route.Route {
 		},
 		{
 			Method: "GET", Path: base + "/{id}/profile/image", Op: "profile_image", Tag: "users", Who: route.Verified,
-			Summary: "Somebody's picture", Produces: "image/png", Errors: []int{404}, Handler: a.profileImage,
+			Summary: "Somebody's picture", Produces: "image/png, image/jpeg, image/gif, image/webp", Errors: []int{404}, Handler: a.profileImage,
 		},
 		{
 			Method: "GET", Path: user.DefaultImage, Op: "default_image", Tag: "users", Who: route.Public, Blind: true,
@@ -170,7 +170,7 @@ func rawOrNull(text string) json.RawMessage {
 
 func (a *API) listUsers(w http.ResponseWriter, r *http.Request, _ *route.Call) error {
 	args := route.ArgsOf(r)
-	page := max(1, args.Int("page", 1))
+	page := args.Page()
 	if err := args.Err(); err != nil {
 		return err
 	}

@@ -36,6 +36,13 @@ func TestUsersList(t *testing.T) {
 			t.Errorf("%s: %q, want %q", query, got, want)
 		}
 	}
+	for _, path := range []string{"/api/v1/users/", "/api/v1/models/list"} {
+		for page, none := range map[string]string{"9223372036854775807": "[]", "-9223372036854775808": ""} {
+			if a := s.Do(t, s.Admin.Token, "GET", path+"?page="+page, nil); a.Status != 200 || !strings.Contains(a.Body, none) {
+				t.Errorf("%s page %s: %d %s", path, page, a.Status, a.Body)
+			}
+		}
+	}
 	if a := s.Do(t, s.Admin.Token, "GET", "/api/v1/users/?page=x", nil); a.Status != 422 {
 		t.Errorf("page x: %d", a.Status)
 	}

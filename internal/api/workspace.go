@@ -253,7 +253,7 @@ const workspacePage = 30
 
 func (a *API) workspaceModels(w http.ResponseWriter, r *http.Request, c *route.Call) error {
 	args := route.ArgsOf(r)
-	page := args.Int("page", 1)
+	page := args.Page()
 	view, query, tag := args.String("view_option", ""), strings.ToLower(args.String("query", "")), args.String("tag", "")
 	if err := args.Err(); err != nil {
 		return err
@@ -270,7 +270,7 @@ func (a *API) workspaceModels(w http.ResponseWriter, r *http.Request, c *route.C
 	})
 	sortSheets(sheets, args.String("order_by", ""), args.String("direction", "") == "asc")
 	total := len(sheets)
-	from := min(max(page-1, 0)*workspacePage, total)
+	from := min((page-1)*workspacePage, total)
 	body := []byte(`{"items":[`)
 	for i, s := range sheets[from:min(from+workspacePage, total)] {
 		if i > 0 {

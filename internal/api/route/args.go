@@ -50,6 +50,13 @@ func (a *Args) Int(name string, fallback int) int {
 	return a.number("query", name, a.query.Get(name))
 }
 
+// Page is the query parameter "page", from 1. What lies outside of it is the
+// first or an empty one; no page is so far that counting to it overflows.
+func (a *Args) Page() int {
+	const last = 1 << 30
+	return min(max(a.Int("page", 1), 1), last)
+}
+
 // Bool is a switch of the query, or fallback when it is absent or empty.
 func (a *Args) Bool(name string, fallback bool) bool {
 	text := a.query.Get(name)

@@ -118,6 +118,11 @@ func TestUnmarshalList(t *testing.T) {
 	if err := route.Unmarshal([]byte(`{"a":1}`), &object); err != nil || object["a"] != 1.0 {
 		t.Errorf("%v %v", object, err)
 	}
+	for name, target := range map[string]any{"an object": &object, "a list": &list} {
+		if err := route.Unmarshal([]byte(" null\n"), target); !errdefs.Is(err, errdefs.Unprocessable) {
+			t.Errorf("null for %s: %v", name, err)
+		}
+	}
 }
 
 // A fault must not echo what was sent: it may be a password.
@@ -191,6 +196,18 @@ func TestArgs(t *testing.T) {
 	a.PathInt("idx")
 	if got, want := places(errdefs.From(a.Err())), "int_parsing@query.page bool_parsing@query.refresh missing@query.id int_parsing@path.idx"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestPageDoesNotOverflow(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"": 1, "1": 1, "7": 7, "0": 1, "-9223372036854775808": 1, "9223372036854775807": 1 << 30, "307445734561825861": 1 << 30,
+	} {
+		a := route.ArgsOf(httptest.NewRequest("GET", "/x?page="+text, nil))
+		if got := a.Page(); got != want || a.Err() != nil {
+			t.Errorf("%q: %d %v, want %d", text, got, a.Err(), want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -208,12 +209,16 @@ func unmarshalOther(raw []byte, in any) error {
 	if v := reflect.ValueOf(in).Elem(); plainStruct(v) {
 		return faults{typeFault(v.Type(), []any{"body"})}.err()
 	}
+	loc := []any{"body"}
+	// encoding/json leaves a map or a list as it is when it reads null.
+	if v := reflect.ValueOf(in).Elem(); string(bytes.TrimSpace(raw)) == "null" && (v.Kind() == reflect.Map || v.Kind() == reflect.Slice && v.Type() != rawMessage) {
+		return faults{typeFault(v.Type(), loc)}.err()
+	}
 	err := json.Unmarshal(raw, in)
 	if err == nil {
 		return nil
 	}
 	var mismatch *json.UnmarshalTypeError
-	loc := []any{"body"}
 	if !errors.As(err, &mismatch) {
 		return faults{{Type: "value_error", Loc: loc, Msg: "Input is not valid"}}.err()
 	}

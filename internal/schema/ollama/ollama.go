@@ -125,12 +125,29 @@ type Tag struct {
 	Details        map[string]any `json:"details"`
 	ConnectionType string         `json:"connection_type,omitempty"`
 	URLs           []int          `json:"urls,omitempty"`
-	ExpiresAt      int64          `json:"expires_at,omitempty"`
+	ExpiresAt      int64          `json:"expires_at,omitempty"` // of a loaded model, seconds since 1970
 }
 
-// Tags is an answer of /api/tags and, with other members, of /api/ps.
+// Tags is an answer of /api/tags.
 type Tags struct {
 	Models []Tag `json:"models"`
+}
+
+// Loaded is one model in memory.
+type Loaded struct {
+	Name          string         `json:"name"`
+	Model         string         `json:"model"`
+	Size          int64          `json:"size"`
+	SizeVRAM      int64          `json:"size_vram,omitempty"`
+	Digest        string         `json:"digest"`
+	Details       map[string]any `json:"details"`
+	ExpiresAt     string         `json:"expires_at"` // RFC 3339
+	ContextLength int64          `json:"context_length,omitempty"`
+}
+
+// LoadedModels is an answer of /api/ps.
+type LoadedModels struct {
+	Models []Loaded `json:"models"`
 }
 
 // Version is an answer of /api/version. It is false when the door is closed.

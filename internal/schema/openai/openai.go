@@ -125,10 +125,16 @@ type EmbeddingRequest struct {
 
 // EmbeddingList is the answer of an embeddings route.
 type EmbeddingList struct {
-	Object string      `json:"object"` // "list"
-	Data   []Embedding `json:"data"`
-	Model  string      `json:"model"`
-	Usage  *Usage      `json:"usage,omitempty"`
+	Object string          `json:"object"` // "list"
+	Data   []Embedding     `json:"data"`
+	Model  string          `json:"model"`
+	Usage  *EmbeddingUsage `json:"usage,omitempty"`
+}
+
+// EmbeddingUsage is what vectors cost, in tokens: nothing is completed.
+type EmbeddingUsage struct {
+	PromptTokens int64 `json:"prompt_tokens"`
+	TotalTokens  int64 `json:"total_tokens"`
 }
 
 // Embedding is one vector: a list of numbers, or base64 where that was asked for.
