@@ -12,6 +12,7 @@ import (
 	"portico/internal/hop"
 	"portico/internal/provider"
 	"portico/internal/rawjson"
+	"portico/internal/sse"
 )
 
 // patient are the limits of work that an Ollama does for an administrator:
@@ -59,7 +60,7 @@ func (c *Client) reply(resp *hop.Response, path string) (*provider.Reply, error)
 		r.Stream = &lines{client: c, resp: resp, end: lineEnd, answers: answers}
 		return r, nil
 	case strings.HasPrefix(kind, "text/event-stream"):
-		r.Stream = &lines{client: c, resp: resp, end: eventEnd}
+		r.Stream = &lines{client: c, resp: resp, end: eventEnd, tap: new(sse.Framer)}
 		return r, nil
 	}
 	defer resp.Close()
@@ -107,8 +108,9 @@ type lines struct {
 	// "done":true.
 	answers bool
 	done    bool
-	part    []byte // what was given last from here, and the beginning of a line whose end has not come
-	given   int    // how much of part was given
+	tap     *sse.Framer // looks for the usage told in events; nil for lines
+	part    []byte      // what was given last from here, and the beginning of a line whose end has not come
+	given   int         // how much of part was given
 	usage   provider.Usage
 	err     error
 }
@@ -188,6 +190,9 @@ func (s *lines) finish(block []byte, err error) ([]byte, error) {
 // look finds out whether the last line of a block ends the answer. The text of
 // an answer cannot be mistaken: quotes within it are escaped.
 func (s *lines) look(block []byte) {
+	if s.tap != nil {
+		s.listen(block)
+	}
 	if !s.answers {
 		return
 	}
@@ -199,6 +204,20 @@ func (s *lines) look(block []byte) {
 		s.usage = usageOf(last)
 	case bytes.Contains(last, []byte(`"error":`)):
 		s.done = true
+	}
+}
+
+// listen reads the usage that events tell, if any do. Anthropic's tell it in
+// parts. What is passed on stays as it came.
+func (s *lines) listen(events []byte) {
+	for event := range bytes.SplitAfterSeq(events, []byte("\n\n")) {
+		if !bytes.Contains(event, []byte(`usage"`)) {
+			continue
+		}
+		_, _ = s.tap.Feed(event) // it fails on what is too long to be a usage
+		told := usageOf(s.tap.Usage())
+		s.usage.Prompt = max(s.usage.Prompt, told.Prompt)
+		s.usage.Completion = max(s.usage.Completion, told.Completion)
 	}
 }
 
@@ -217,7 +236,7 @@ func (s *lines) Wait() error {
 	return err
 }
 
-// Usage is what the last line told.
+// Usage is what the answer told so far.
 func (s *lines) Usage() provider.Usage { return s.usage }
 
 // Close releases the upstream.

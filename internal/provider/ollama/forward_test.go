@@ -135,6 +135,45 @@ func TestForwardEvents(t *testing.T) {
 	_ = reply.Stream.Close()
 }
 
+// TestForwardEventsUsage: what a streamed answer cost is known in each of the
+// shapes that Ollama has below /v1, and its bytes are as they came.
+func TestForwardEventsUsage(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		events []string
+		want   provider.Usage
+	}{
+		"chat": {[]string{
+			`data: {"choices":[{"delta":{"content":"\"usage\":{\"prompt_tokens\":9}"}}],"usage":null}`,
+			`data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}`, `data: [DONE]`}, provider.Usage{Prompt: 3, Completion: 4}},
+		"messages": {[]string{
+			"event: message_start\ndata: {\"message\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":0}}}",
+			"event: message_delta\ndata: {\"delta\":{},\"usage\":{\"output_tokens\":4}}"}, provider.Usage{Prompt: 3, Completion: 4}},
+		"responses": {[]string{
+			"event: response.completed\ndata: {\"response\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}}"}, provider.Usage{Prompt: 3, Completion: 4}},
+		"not told": {[]string{`data: {"choices":[{"delta":{"content":"usage"}}]}`}, provider.Usage{}},
+	} {
+		all := strings.Join(tt.events, "\n\n") + "\n\n"
+		for _, cut := range []int{len(all), 7} {
+			c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				for at := 0; at < len(all); at += cut {
+					_, _ = io.WriteString(w, all[at:min(at+cut, len(all))])
+					_ = http.NewResponseController(w).Flush()
+				}
+			})
+			reply, err := c.Forward(ctx(t), &provider.ForwardRequest{Method: "POST", Path: "/v1/chat/completions", Body: []byte(`{}`)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := readStream(t, reply.Stream)
+			if got != all || err != nil && err != io.EOF || reply.Stream.Usage() != tt.want {
+				t.Errorf("%s, cut every %d: %+v, %v, %q", name, cut, reply.Stream.Usage(), err, got)
+			}
+		}
+	}
+}
+
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	var got string
