@@ -57,7 +57,7 @@ func doctorCommand(env *Env) *cobra.Command {
 
 func examine(ctx context.Context, cfg *config.Config) []finding {
 	out := []finding{folder(cfg.DataDir), secret(cfg), port(cfg), files()}
-	r, err := server.Open(ctx, cfg, nil)
+	r, err := server.Look(ctx, cfg)
 	if err != nil {
 		return append(out, finding{"database", false, sentence(err)})
 	}

@@ -16,7 +16,7 @@ func keyCommand(env *Env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "key",
 		Short: "List, create and revoke API keys",
-		Long:  "List, create and revoke API keys, in the database itself. With SQLite the server must be stopped meanwhile.",
+		Long:  "List, create and revoke API keys, in the database itself. A running server knows of it within a second.",
 	}
 	c.AddCommand(keyList(env), keyCreate(env), keyRevoke(env))
 	return c

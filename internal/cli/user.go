@@ -20,7 +20,7 @@ func rooms(env *Env, run func(cmd *cobra.Command, r *server.Rooms, args []string
 		if err != nil {
 			return err
 		}
-		r, err := server.Open(cmd.Context(), cfg, nil)
+		r, err := server.Open(cmd.Context(), cfg)
 		if err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func userCommand(env *Env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "user",
 		Short: "List, add and change people",
-		Long:  "List, add and change people, in the database itself. With SQLite the server must be stopped meanwhile.",
+		Long:  "List, add and change people, in the database itself. A running server knows of it within a second.",
 	}
 	c.AddCommand(userList(env), userAdd(env), userPasswd(env), userRole(env), userDelete(env))
 	return c

@@ -24,12 +24,26 @@ type Rooms struct {
 	log *slog.Logger
 }
 
-// Open opens the database, brings its schema up to date, and builds the rooms
-// of settings and accounts. log may be nil.
-func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Rooms, err error) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+// Open opens the database for one of the command's verbs, with a server beside
+// it or without, and builds the rooms of settings and accounts. Without a
+// server it brings the schema up to date.
+func Open(ctx context.Context, cfg *config.Config) (*Rooms, error) {
+	return open(ctx, cfg, slog.New(slog.DiscardHandler), store.Options{Beside: true})
+}
+
+// Look opens what is there and makes and changes nothing. Only DB and Settings
+// are built.
+func Look(ctx context.Context, cfg *config.Config) (_ *Rooms, err error) {
+	r := &Rooms{Bus: new(event.Bus), log: slog.New(slog.DiscardHandler)}
+	defer func() {
+		if err != nil {
+			r.Close()
+		}
+	}()
+	return r, r.openSettings(ctx, cfg, store.Options{Beside: true, Keep: true})
+}
+
+func open(ctx context.Context, cfg *config.Config, log *slog.Logger, opt store.Options) (_ *Rooms, err error) {
 	r := &Rooms{Bus: new(event.Bus), log: log}
 	defer func() {
 		if err != nil {
@@ -43,21 +57,8 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Rooms, 
 	if err != nil {
 		return nil, err
 	}
-	if r.DB, err = store.Open(ctx, cfg.Database(), store.Options{Bus: r.Bus, Log: log}); err != nil {
+	if err := r.openSettings(ctx, cfg, opt); err != nil {
 		return nil, err
-	}
-	for _, n := range r.DB.Notices() {
-		log.Warn(n)
-	}
-	pins, err := pins(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if r.Settings, err = setting.New(ctx, r.DB, pins, r.Bus); err != nil {
-		return nil, err
-	}
-	for name, fault := range r.Settings.Faults() {
-		log.Warn("a stored setting is wrong and its default is used", "setting", name, "err", fault)
 	}
 	if r.Auth, err = auth.New(accounts(cfg, r.Settings, secret, log), r.DB, r.DB, r.Settings, r.Bus); err != nil {
 		return nil, err
@@ -73,6 +74,28 @@ func Open(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Rooms, 
 		log.Info("made the administrator of WEBUI_ADMIN_EMAIL")
 	}
 	return r, nil
+}
+
+// openSettings opens the database and the room of settings.
+func (r *Rooms) openSettings(ctx context.Context, cfg *config.Config, opt store.Options) (err error) {
+	opt.Bus, opt.Log = r.Bus, r.log
+	if r.DB, err = store.Open(ctx, cfg.Database(), opt); err != nil {
+		return err
+	}
+	for _, n := range r.DB.Notices() {
+		r.log.Warn(n)
+	}
+	pins, err := pins(cfg)
+	if err != nil {
+		return err
+	}
+	if r.Settings, err = setting.New(ctx, r.DB, pins, r.Bus); err != nil {
+		return err
+	}
+	for name, fault := range r.Settings.Faults() {
+		r.log.Warn("a stored setting is wrong and its default is used", "setting", name, "err", fault)
+	}
+	return nil
 }
 
 // pins are the settings that come from outside. All faults are told at once.

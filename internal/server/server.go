@@ -21,6 +21,7 @@ import (
 	"portico/internal/config"
 	"portico/internal/model"
 	"portico/internal/relay"
+	"portico/internal/store"
 	"portico/internal/telemetry"
 	"portico/internal/usage"
 )
@@ -64,7 +65,7 @@ func New(ctx context.Context, cfg *config.Config) (_ *Server, err error) {
 			s.Close()
 		}
 	}()
-	if s.Rooms, err = Open(ctx, cfg, s.log); err != nil {
+	if s.Rooms, err = open(ctx, cfg, s.log, store.Options{}); err != nil {
 		return nil, err
 	}
 	handler, err := s.build(ctx)
@@ -82,12 +83,14 @@ func New(ctx context.Context, cfg *config.Config) (_ *Server, err error) {
 		}
 	}
 	s.http = &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       s.listener.ConnContext,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Handler: handler,
+		// OPTIONS * is for the edge, like everything else.
+		DisableGeneralOptionsHandler: true,
+		ReadHeaderTimeout:            readHeaderTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               maxHeaderBytes,
+		ConnContext:                  s.listener.ConnContext,
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return s, nil
 }

@@ -1,8 +1,11 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -22,6 +25,15 @@ const (
 	fileName    = "portico.db"
 	foreignName = "webui.db"
 )
+
+// missing reports whether there is no such file.
+func (l *location) missing() bool {
+	if l.postgres != nil || l.path == memoryPath {
+		return false
+	}
+	_, err := os.Stat(l.path)
+	return errors.Is(err, fs.ErrNotExist)
+}
 
 // parseURL never repeats the URL in an error: it may hold a password.
 func parseURL(raw string) (*location, error) {

@@ -75,6 +75,9 @@ func (db *DB) migrateFrom(ctx context.Context, files fs.FS) error {
 	if err != nil || done == len(all) {
 		return err
 	}
+	if db.opt.Keep || db.lock != nil && db.lock.beside {
+		return schemaOld(done, len(all))
+	}
 	conn, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return schemaError(err)
@@ -152,6 +155,11 @@ func (db *DB) apply(ctx context.Context, conn *sql.Tx, steps []migration, fresh 
 		}
 	}
 	return nil
+}
+
+// schemaOld refuses to bring a schema up to date.
+func schemaOld(done, current int) error {
+	return fmt.Errorf("the database has schema %d and this program needs %d: start the server of this program, which brings it up to date", done, current)
 }
 
 func schemaError(err error) error {

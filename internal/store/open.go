@@ -38,6 +38,13 @@ type Options struct {
 	// LockWait is how long a write waits for another one; 0 is 5 s. After it
 	// the caller gets errdefs.Unavailable with a Retry-After.
 	LockWait time.Duration
+	// Beside is for a tool that works for a moment, perhaps beside a server on
+	// the same SQLite file. It hears of nobody's changes, and beside a server it
+	// leaves the schema as it is.
+	Beside bool
+	// Keep is for a look: a schema that is not current is an error, and a file
+	// that is not there is taken for an empty one, which Notices says.
+	Keep bool
 }
 
 func (o Options) withDefaults() Options {
@@ -67,7 +74,7 @@ type DB struct {
 	writer     *sql.DB // one connection on SQLite
 	reader     *sql.DB // the same as writer on PostgreSQL and in memory
 	lock       *fileLock
-	ears       *listener
+	ears       interface{ close() } // hears of the changes of other processes, or nil
 	notices    []string
 	statements atomic.Uint64
 	closed     sync.Once
@@ -90,6 +97,10 @@ func Open(ctx context.Context, url string, opt Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{opt: opt.withDefaults(), notices: loc.notices}
+	if opt.Keep && loc.missing() {
+		db.opt.Keep, loc.path = false, memoryPath
+		db.notices = append(db.notices, "there is no database yet: the first start of the server makes it")
+	}
 	if loc.postgres != nil {
 		err = db.openPostgres(ctx, loc.postgres)
 	} else {
@@ -98,14 +109,33 @@ func Open(ctx context.Context, url string, opt Options) (*DB, error) {
 	if err == nil {
 		err = db.migrate(ctx)
 	}
-	if err == nil && loc.postgres != nil {
+	if err == nil && !db.opt.Beside {
 		// Before anything is read into a cache, so that no change is missed.
-		db.ears, err = listen(ctx, loc.postgres, db.dialect.origin, db.opt)
+		err = db.listen(ctx, loc)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// listen begins to hear of what other processes change.
+func (db *DB) listen(ctx context.Context, loc *location) error {
+	switch {
+	case loc.postgres != nil:
+		l, err := listen(ctx, loc.postgres, db.dialect.origin, db.opt)
+		if err != nil {
+			return err
+		}
+		db.ears = l
+	case loc.path != memoryPath:
+		w, err := watch(ctx, db)
+		if err != nil {
+			return schemaError(err)
+		}
+		db.ears = w
+	}
+	return nil
 }
 
 // Notices are sentences for the operator about what Open decided.

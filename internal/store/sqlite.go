@@ -26,18 +26,26 @@ func (db *DB) openSQLite(path string) error {
 	if err := prepareFolder(path); err != nil {
 		return err
 	}
-	lock, err := lockFolder(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	db.lock = lock
-	if err := prepareFile(path); err != nil {
+	if err := db.lockSQLite(path); err != nil {
 		return err
 	}
 	// FULL: an acknowledged write survives a loss of power, not only a crash.
 	name := "file:" + (&url.URL{Path: path}).EscapedPath()
 	return db.openPools(name, append(pragmas, "journal_mode(WAL)", "synchronous(FULL)"),
 		[]string{pragmas[0], "query_only(1)"}, max(4, runtime.NumCPU()))
+}
+
+// lockSQLite takes the lock of the folder and sees to the file.
+func (db *DB) lockSQLite(path string) (err error) {
+	if !db.opt.Beside {
+		db.lock, err = lockFolder(filepath.Dir(path), db.opt.LockWait)
+	} else {
+		db.lock, err = shareFolder(filepath.Dir(path))
+	}
+	if err != nil || db.lock.beside {
+		return err // beside a server the file is there
+	}
+	return prepareFile(path)
 }
 
 func (db *DB) openPools(name string, write, read []string, readers int) (err error) {

@@ -4,7 +4,8 @@
 //
 //	serve [NAME=value...]     start the server (again) on $DATA; sets $B, its address, and $SETUP
 //	terminate                 end it with SIGTERM; it must exit with 0
-//	http [flags] METHOD PATH  one request; -s status (200), -k key, -d body, -H 'Name: value', -F file
+//	http [flags] METHOD PATH  one request; -s status (200), -k key, -d body, -H 'Name: value', -F file;
+//	                          -w asks again for up to a second, until the status is right
 //	take PATH NAME            read a member of the last answer into $NAME, such as data.0.id
 package script
 
@@ -21,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -89,15 +91,39 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 	status := f.Int("s", 200, "")
 	key := f.String("k", "", "")
 	body := f.String("d", "", "")
+	wait := f.Bool("w", false, "")
 	f.Var(&headers, "H", "")
 	f.Var(&files, "F", "")
 	ts.Check(f.Parse(args))
 	if neg || f.NArg() != 2 {
-		ts.Fatalf("usage: http [-s status] [-k key] [-d body] [-H header] [-F file] METHOD PATH")
+		ts.Fatalf("usage: http [-s status] [-k key] [-d body] [-H header] [-F file] [-w] METHOD PATH")
 	}
+	patience := time.Now()
+	if *wait {
+		patience = patience.Add(time.Second)
+	}
+	for {
+		resp, answer := ask(ts, f, headers, files, *key, *body)
+		if resp.StatusCode != *status && time.Now().Before(patience) {
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		_, _ = fmt.Fprintf(ts.Stdout(), "%s", answer)
+		_, _ = fmt.Fprintf(ts.Stderr(), "%s\n", resp.Status)
+		ts.Check(resp.Header.WriteSubset(ts.Stderr(), nil))
+		ts.Check(os.WriteFile(ts.MkAbs("answer"), answer, 0o600))
+		if resp.StatusCode != *status {
+			ts.Fatalf("status %d, want %d: %.500s", resp.StatusCode, *status, answer)
+		}
+		return
+	}
+}
+
+// ask sends the request that f describes once.
+func ask(ts *testscript.TestScript, f *flag.FlagSet, headers, files list, key, body string) (*http.Response, []byte) {
 	var content io.Reader
-	if *body != "" {
-		content = strings.NewReader(*body)
+	if body != "" {
+		content = strings.NewReader(body)
 	}
 	contentType := ""
 	for _, name := range files {
@@ -105,8 +131,8 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	req, err := http.NewRequest(f.Arg(0), ts.Getenv("B")+f.Arg(1), content)
 	ts.Check(err)
-	if *key != "" {
-		req.Header.Set("Authorization", "Bearer "+*key)
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
@@ -120,13 +146,7 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	ts.Check(err)
-	_, _ = fmt.Fprintf(ts.Stdout(), "%s", answer)
-	_, _ = fmt.Fprintf(ts.Stderr(), "%s\n", resp.Status)
-	ts.Check(resp.Header.WriteSubset(ts.Stderr(), nil))
-	ts.Check(os.WriteFile(ts.MkAbs("answer"), answer, 0o600))
-	if resp.StatusCode != *status {
-		ts.Fatalf("status %d, want %d: %.500s", resp.StatusCode, *status, answer)
-	}
+	return resp, answer
 }
 
 func form(ts *testscript.TestScript, name string) (io.Reader, string) {
