@@ -2,8 +2,10 @@ package provider
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"math"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -35,22 +37,30 @@ type Answer struct {
 // answer. Errors of package hop are in the chain, so that MayRetry still
 // works; an *errdefs.Error passes as it is.
 func CallFailed(err error) *errdefs.Error {
-	var e *errdefs.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*errdefs.Error](err); ok {
 		return e
 	}
 	if isCanceled(err) {
 		return errdefs.New(errdefs.Invalid, "The request was given up before its answer was there.").WithStatus(StatusClientGone).WithCause(err)
 	}
-	var h *hop.Error
-	if !errors.As(err, &h) {
+	h, ok := errors.AsType[*hop.Error](err)
+	if !ok {
 		return errdefs.New(errdefs.Upstream, "The model provider could not be asked. Try again; if it stays, tell the administrator the request id.").WithCause(err)
 	}
 	return callFailed(h).WithCause(err)
 }
 
+// callFailed has a status for each way in which a call can fail. The contract
+// has 500 for an upstream that cannot be reached, which is one that refuses the
+// connection or is not on the network; a name that nobody knows and a peer that
+// is not who it should be are faults of what was configured or of the way
+// there, and 502, however long it took to find out.
 func callFailed(h *hop.Error) *errdefs.Error {
 	switch {
+	case h.Phase == hop.Dialing && isNameFault(h):
+		return errdefs.New(errdefs.Upstream, "The model provider's name could not be looked up. Try again later, or ask the administrator to check the connection's address.")
+	case h.Phase == hop.Dialing && isTLSFault(h):
+		return errdefs.New(errdefs.Upstream, "The model provider could not show that it is the one that was configured: its certificate, or its TLS, is not valid. The administrator has to look at the connection.")
 	case h.Timeout && h.Phase == hop.Dialing:
 		return errdefs.New(errdefs.Timeout, "The model provider did not accept a connection in time. Try again later, or ask the administrator to check that it runs.")
 	case h.Timeout && h.Phase == hop.Body:
@@ -58,7 +68,6 @@ func callFailed(h *hop.Error) *errdefs.Error {
 	case h.Timeout:
 		return errdefs.New(errdefs.Timeout, "The model provider did not answer in time. Try again, or ask for less.")
 	case h.Phase == hop.Dialing:
-		// The contract has 500 for an upstream that cannot be reached.
 		return errdefs.New(errdefs.Upstream, "The model provider could not be reached. Try again later, or ask the administrator to check the connection.").WithStatus(http.StatusInternalServerError)
 	case h.Phase == hop.Sent:
 		return errdefs.New(errdefs.Upstream, "The model provider closed the connection without an answer. Try again.")
@@ -66,6 +75,24 @@ func callFailed(h *hop.Error) *errdefs.Error {
 		return errdefs.New(errdefs.Upstream, "The model provider's answer broke off. Try again.")
 	}
 	return errdefs.New(errdefs.Upstream, "The model provider sent an answer that is not HTTP as it should be. The administrator may want to check the connection's address.")
+}
+
+func isNameFault(err error) bool {
+	_, ok := errors.AsType[*net.DNSError](err)
+	return ok
+}
+
+// isTLSFault reports whether a handshake came to nothing because of what the
+// peer said, not because the connection broke.
+func isTLSFault(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[tls.AlertError](err)
+	return ok
 }
 
 func isCanceled(err error) bool { return errors.Is(err, context.Canceled) }

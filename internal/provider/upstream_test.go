@@ -2,7 +2,11 @@ package provider
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -131,6 +135,11 @@ func TestCallFailed(t *testing.T) {
 	}{
 		{&hop.Error{Phase: hop.Dialing, Err: cause}, 500},
 		{&hop.Error{Phase: hop.Dialing, Timeout: true, Err: cause}, 504},
+		{&hop.Error{Phase: hop.Dialing, Err: &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "10.1.example.com", IsNotFound: true}}}, 502},
+		{&hop.Error{Phase: hop.Dialing, Timeout: true, Err: &net.DNSError{Err: "i/o timeout", Name: "10.1.example.com", IsTimeout: true}}, 502},
+		{&hop.Error{Phase: hop.Dialing, Err: fmt.Errorf("TLS: %w", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}})}, 502},
+		{&hop.Error{Phase: hop.Dialing, Err: fmt.Errorf("TLS: %w", tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"})}, 502},
+		{&hop.Error{Phase: hop.Dialing, Err: fmt.Errorf("TLS: %w", tls.AlertError(40))}, 502},
 		{&hop.Error{Phase: hop.Sent, Err: cause}, 502},
 		{&hop.Error{Phase: hop.Sent, Timeout: true, Err: cause}, 504},
 		{&hop.Error{Phase: hop.Head, Err: cause}, 502},
