@@ -17,9 +17,11 @@ import (
 // the new epoch, or its value is there to be removed.
 type cache[K comparable, V any] struct {
 	epoch   atomic.Uint64
+	loads   atomic.Uint64 // what was not there and had to be read
 	perPart int
 	part    func(K) uint8
 	parts   [parts]struct {
+		hits    atomic.Uint64 // beside the lock, which is written anyway
 		mu      sync.RWMutex
 		values  map[K]V
 		flights map[K]*flight[V]
@@ -55,7 +57,18 @@ func (c *cache[K, V]) get(k K) (V, bool) {
 	p.mu.RLock()
 	v, ok := p.values[k]
 	p.mu.RUnlock()
+	if ok {
+		p.hits.Add(1)
+	}
 	return v, ok
+}
+
+// counts gives how often a value was found in memory, and how often it was read.
+func (c *cache[K, V]) counts() (hits, loads uint64) {
+	for i := range c.parts {
+		hits += c.parts[i].hits.Load()
+	}
+	return hits, c.loads.Load()
 }
 
 // load finds a value in memory or reads it. Callers that come while it is
@@ -83,6 +96,7 @@ func (c *cache[K, V]) load(ctx context.Context, k K, read func(context.Context) 
 	p.flights[k] = f
 	p.mu.Unlock()
 
+	c.loads.Add(1)
 	// The first caller may leave; the others still want the answer.
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()

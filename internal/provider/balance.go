@@ -37,6 +37,7 @@ func (b *Backend) finish(err error) {
 	switch {
 	case isCanceled(err): // says nothing
 	case err != nil && isOutage(err):
+		b.Outages.Add(1)
 		n := min(b.failures.Add(1)-1, 5) // 2^5 s is above the most
 		rest := min(restFirst<<max(n, 0), restMost)
 		b.downUntil.Store(b.now().Add(rest).UnixNano())

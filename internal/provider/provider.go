@@ -145,8 +145,10 @@ type Backend struct {
 	// downUntil is when the backend may be tried again (Unix nanoseconds).
 	downUntil atomic.Int64
 	failures  atomic.Int32
-	now       func() time.Time
-	done      func(error) // finish, bound once so that Begin allocates nothing
+	// Outages counts the calls that failed for reasons of the upstream.
+	Outages atomic.Int64
+	now     func() time.Time
+	done    func(error) // finish, bound once so that Begin allocates nothing
 }
 
 // Healthy reports whether the backend is not resting after a failure.

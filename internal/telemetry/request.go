@@ -14,7 +14,9 @@ type Request struct {
 	Method, Route string
 	Status        int
 	Bytes         int64
-	Took          time.Duration
+	Took          time.Duration // until the last byte, also of a stream that was parked
+	First         time.Duration // until the first byte
+	Streams       bool          // the route's answers come in pieces
 	UserID        string
 	RequestID     string
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http/httptest"
 	"strings"
@@ -90,9 +91,21 @@ func TestMetrics(t *testing.T) {
 		m.Observe(&Request{Method: "GET", Route: "/api/models", Status: 200, Took: time.Millisecond})
 	}
 	m.Gauge("portico_x", func() float64 { return 4 })
+	chat := Request{Method: "POST", Route: "/c", Status: 200, Streams: true, First: 20 * time.Millisecond, Took: 3 * time.Second}
+	m.Observe(&chat)
+	refused := Request{Method: "POST", Route: "/c", Status: 429, Streams: true}
+	m.Observe(&refused)
+	m.Write(func(w io.Writer) { _, _ = io.WriteString(w, "portico_y{index=\"0\"} 1\n") })
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	for _, want := range []string{`portico_requests_total{method="GET",route="/api/models",status="200"} 3`, "portico_x 4", "portico_request_seconds_count"} {
+	for _, want := range []string{`portico_requests_total{method="GET",route="/api/models",status="200"} 3`, "portico_x 4", `portico_y{index="0"} 1`,
+		`portico_request_seconds_bucket{method="POST",route="/c",le="2.5"} 1`,
+		`portico_request_seconds_bucket{method="POST",route="/c",le="5"} 2`,
+		`portico_request_seconds_count{method="POST",route="/c"} 2`,
+		`portico_first_byte_seconds_bucket{method="POST",route="/c",le="0.01"} 0`,
+		`portico_first_byte_seconds_bucket{method="POST",route="/c",le="0.025"} 1`,
+		`portico_first_byte_seconds_bucket{method="POST",route="/c",le="+Inf"} 1`,
+		`portico_first_byte_seconds_sum{method="POST",route="/c"} 0.02`} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("no %s in\n%s", want, w.Body.String())
 		}
