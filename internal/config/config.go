@@ -47,14 +47,18 @@ type Config struct {
 	MetricsAddr string // "" is off
 
 	UpstreamTotal     time.Duration
+	UpstreamConnect   time.Duration
 	UpstreamFirstByte time.Duration
 	UpstreamIdle      time.Duration
 	UpstreamList      time.Duration
+	ClientWrite       time.Duration
 	ShutdownTimeout   time.Duration
 	MaxStreams        int // 0 is a third of the open-file limit
 
 	// LogTo is where the log goes; nil is standard error.
 	LogTo io.Writer
+	// Resolver looks up the names of upstreams; nil is the system's.
+	Resolver *net.Resolver
 
 	values map[string]Value
 	source Source

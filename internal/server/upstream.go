@@ -25,7 +25,7 @@ type upstreams struct {
 }
 
 func newUpstreams(cfg *config.Config, settings *setting.Settings, log *slog.Logger) *upstreams {
-	return &upstreams{cfg: cfg, settings: settings, dialer: egress.NewAdmin(egress.Config{}), log: log}
+	return &upstreams{cfg: cfg, settings: settings, dialer: egress.NewAdmin(egress.Config{Resolver: cfg.Resolver, Timeout: cfg.UpstreamConnect}), log: log}
 }
 
 // connect makes a backend of a connection. It opens nothing yet.
@@ -33,6 +33,7 @@ func (u *upstreams) connect(c *provider.Connection) (*provider.Backend, error) {
 	up, err := hop.New(c.BaseURL, hop.Options{
 		Dialer: u.dialer,
 		Timeouts: hop.Timeouts{
+			Connect:   u.cfg.UpstreamConnect,
 			FirstByte: u.cfg.UpstreamFirstByte,
 			Idle:      u.cfg.UpstreamIdle,
 			Total:     u.cfg.UpstreamTotal,
@@ -41,11 +42,12 @@ func (u *upstreams) connect(c *provider.Connection) (*provider.Backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	forward := setting.Get(u.settings, setting.ForwardUserInfo)
 	if c.Kind == provider.Ollama {
-		return provider.NewBackend(c, ollama.New(c, up, ollama.Options{})), nil
+		return provider.NewBackend(c, ollama.New(c, up, ollama.Options{ForwardUser: forward, Log: u.log})), nil
 	}
 	return provider.NewBackend(c, openai.New(c, up, openai.Options{
-		ForwardUser: setting.Get(u.settings, setting.ForwardUserInfo),
+		ForwardUser: forward,
 		ListTimeout: u.cfg.UpstreamList,
 		Idle:        u.cfg.UpstreamIdle,
 		Log:         u.log,
