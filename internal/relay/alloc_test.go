@@ -28,10 +28,10 @@ func TestAllocs(t *testing.T) {
 	}
 	defer far.Close()
 	go io.Copy(io.Discard, far)
-	p := &parked{stream: stream{opt: Options{WriteTimeout: time.Minute}}, conn: &Conn{Conn: near}, chunked: true}
+	p := &parked{line: line{conn: &Conn{Conn: near}, chunked: true, timeout: time.Minute}}
 	block := make([]byte, 300)
 	if n := testing.AllocsPerRun(100, func() {
-		if err := p.write(block); err != nil {
+		if err := p.write(block, false); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {

@@ -193,6 +193,12 @@ type Conn struct {
 	l     *Listener
 	early []byte // sent by the client while its stream was parked
 	watch uint64 // the watcher's number for it, while it waits
+
+	// What waits to be sent with the next write; see line. Only the goroutine
+	// that writes uses it.
+	frame   *[frameSize]byte
+	held    int
+	holding bool // all that is written waits
 }
 
 // Read gives what was sent early first.

@@ -6,33 +6,20 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
-	"sync"
 	"time"
 )
 
 // parked is a stream that left net/http. It owns all that it needs.
 type parked struct {
 	stream
-	conn    *Conn
-	chunked bool
-	keep    bool // the connection may take another request afterwards
-	by      time.Time
-	watch   uint64
+	line
+	keep  bool // the connection may take another request afterwards
+	watch uint64
 }
 
-// frames are buffers for a block and what goes around it.
-var frames = sync.Pool{New: func() any { return new([frameSize]byte) }}
-
-const frameSize = 16 << 10
-
-// parking gives the connection to park r on, or nil where that cannot be.
-func (s *stream) parking(r *http.Request) *Conn {
-	if s.opt.Life == nil || s.opt.ParkAfter < 0 || r.ProtoMajor != 1 || r.Method == http.MethodHead || r.TLS != nil {
-		return nil
-	}
-	c, _ := r.Context().Value(connKey{}).(*Conn)
-	return c
+// parking reports whether r's stream may be parked.
+func (s *stream) parking(r *http.Request) bool {
+	return s.opt.Life != nil && s.opt.ParkAfter >= 0 && r.ProtoMajor == 1 && r.Method != http.MethodHead && r.TLS == nil
 }
 
 // park moves the stream to a goroutine of its own and reports whether it did.
@@ -48,8 +35,12 @@ func (s *stream) park(out *responder, r *http.Request, c *Conn) bool {
 		}
 	}
 	h := out.w.Header()
-	chunked := r.ProtoAtLeast(1, 1) && h.Get("Content-Length") == ""
-	p := &parked{stream: *s, conn: c, chunked: chunked, keep: chunked && !r.Close && h.Get("Connection") == ""}
+	p := &parked{stream: *s, line: out.line, keep: !r.Close && h.Get("Connection") == ""}
+	if p.conn == nil { // it went through net/http so far
+		p.conn, p.timeout = c, s.opt.WriteTimeout
+		p.chunked = r.ProtoAtLeast(1, 1) && h.Get("Content-Length") == ""
+	}
+	p.keep = p.keep && p.chunked
 	l := c.l
 	l.mu.Lock()
 	w, err := l.watcher()
@@ -60,12 +51,15 @@ func (s *stream) park(out *responder, r *http.Request, c *Conn) bool {
 	if err != nil {
 		return false
 	}
-	conn, rw, err := out.rc.Hijack()
+	conn, rw, err := http.NewResponseController(out.w).Hijack()
 	if err != nil {
 		l.leave(p)
 		return false
 	}
-	p.left = leaving(out.w)
+	p.by = time.Time{} // Hijack took the deadline off
+	if out.conn == nil {
+		p.past(out.w)
+	}
 	life := s.opt.Life
 	life.parked.Store(true)
 	life.unhook()
@@ -103,10 +97,11 @@ func (p *parked) run(w *watcher) {
 		if cause == ErrShutdown {
 			err, p.keep = ErrShutdown, false
 		}
-		clean = p.write(p.last(err)) == nil
+		clean = p.write(p.last(err), true) == nil
 	}
 	if clean && p.chunked {
-		clean = p.raw([]byte("0\r\n\r\n")) == nil
+		_, failed := p.conn.Write([]byte("0\r\n\r\n"))
+		clean = failed == nil
 	}
 	w.remove(p.conn, p.watch)
 	p.opt.Life.parked.Store(false)
@@ -127,7 +122,7 @@ func (p *parked) carry() error {
 			p.waiter.Wait() // what it could say, Next says
 		}
 		block, err := p.src.Next()
-		if len(block) > 0 && p.write(block) != nil {
+		if p.write(block, err == io.EOF) != nil {
 			return ErrClientGone
 		}
 		if err == io.EOF {
@@ -139,43 +134,13 @@ func (p *parked) carry() error {
 	}
 }
 
-// write sends one block as one chunk.
-func (p *parked) write(block []byte) error {
+func (p *parked) write(block []byte, last bool) error {
 	if len(block) == 0 {
 		return nil
 	}
-	if err := p.frame(block); err != nil {
+	if err := p.line.send(block, last); err != nil {
 		return err
 	}
 	p.sent += int64(len(block))
 	return nil
-}
-
-func (p *parked) frame(block []byte) error {
-	if !p.chunked {
-		return p.raw(block)
-	}
-	frame := frames.Get().(*[frameSize]byte)
-	defer frames.Put(frame)
-	b := append(strconv.AppendInt(frame[:0], int64(len(block)), 16), "\r\n"...)
-	if len(b)+len(block)+2 > frameSize {
-		if err := p.raw(b); err != nil {
-			return err
-		}
-		if err := p.raw(block); err != nil {
-			return err
-		}
-		return p.raw([]byte("\r\n"))
-	}
-	b = append(append(b, block...), "\r\n"...)
-	return p.raw(b)
-}
-
-func (p *parked) raw(b []byte) error {
-	if now := time.Now(); p.by.Sub(now) < p.opt.WriteTimeout-p.opt.WriteTimeout/deadlineSlack {
-		p.by = now.Add(p.opt.WriteTimeout)
-		p.conn.SetWriteDeadline(p.by)
-	}
-	_, err := p.conn.Write(b)
-	return err
 }

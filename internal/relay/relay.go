@@ -100,11 +100,13 @@ type End struct {
 	Took  time.Duration // since Send was called
 }
 
-// Parker is a ResponseWriter, found by Unwrap, that wants to know how an answer
-// ended that its handler left behind. Parked is called within the handler when
-// a stream is parked; what it gives is called at the end, after Options.Done.
-type Parker interface {
-	Parked() func(End)
+// Witness is a middleware's ResponseWriter, found by Unwrap, that wants to know
+// what was sent. Send writes past it, straight to the connection, and goes on
+// when the handler has left: so it calls Past, once, within the handler, and
+// what that gives at the stream's end, after Options.Done. Where nothing is
+// written past it, it is not asked.
+type Witness interface {
+	Past() func(End)
 }
 
 // Life is the context of an upstream call whose answer may outlive its

@@ -44,17 +44,18 @@ type stream struct {
 	events  bool
 	began   time.Time
 	sent    int64     // bytes of the body
-	left    func(End) // what a Parker wants called
+	left    func(End) // what a Witness wants called
 }
 
 // serve carries the stream within its handler, until it ends or is parked.
 func (s *stream) serve(w http.ResponseWriter, r *http.Request, head Head) error {
-	out := responder{w: w, rc: http.NewResponseController(w), timeout: s.opt.WriteTimeout}
-	parking := s.parking(r)
+	out := responder{w: w, line: line{timeout: s.opt.WriteTimeout}}
+	conn, _ := r.Context().Value(connKey{}).(*Conn)
+	parking := conn != nil && s.parking(r)
 	parkAt := s.began.Add(s.opt.ParkAfter)
 	for sent := false; ; {
 		ready := true
-		if parking != nil && s.patient != nil {
+		if parking && s.patient != nil {
 			var err error
 			if ready, err = s.patient.WaitUntil(parkAt); err != nil {
 				ready = true // Next says it better
@@ -72,9 +73,12 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, head Head) error 
 		if !sent {
 			writeHead(w, head, s.events)
 			sent = true
+			if out.open(w, r, conn) {
+				s.past(w)
+			}
 		}
 		if len(block) > 0 || !ready {
-			if werr := out.send(block); werr != nil {
+			if werr := out.send(block, err == io.EOF); werr != nil {
 				s.close(ErrClientGone)
 				return nil
 			}
@@ -86,17 +90,17 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, head Head) error 
 			return nil
 		case err != nil:
 			if err = s.cause(err); err != ErrClientGone {
-				if last := s.last(err); out.send(last) == nil {
+				if last := s.last(err); out.send(last, true) == nil {
 					s.sent += int64(len(last))
 				}
 			}
 			s.close(err)
 			return nil
-		case parking != nil && !time.Now().Before(parkAt):
-			if s.park(&out, r, parking) {
+		case parking && !time.Now().Before(parkAt):
+			if s.park(&out, r, conn) {
 				return nil
 			}
-			parking = nil
+			parking = false
 		}
 	}
 }
@@ -155,39 +159,45 @@ func (s *stream) close(err error) {
 	}
 }
 
-// leaving asks whoever stands between Send and net/http what to call at the
-// end of a parked stream.
-func leaving(w http.ResponseWriter) func(End) {
+// past asks who stands between Send and net/http what to call at the end.
+func (s *stream) past(w http.ResponseWriter) {
 	for w != nil {
-		if p, ok := w.(Parker); ok {
-			return p.Parked()
+		if by, ok := w.(Witness); ok {
+			s.left = by.Past()
+			return
 		}
 		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			break
+			return
 		}
 		w = inner.Unwrap()
 	}
-	return nil
 }
 
-// responder writes to a client that net/http still holds.
+// responder writes to a client that net/http still holds: past net/http where
+// that may be, else through it.
 type responder struct {
-	w       http.ResponseWriter
-	rc      *http.ResponseController
-	timeout time.Duration
-	by      time.Time
+	line
+	w http.ResponseWriter
 }
 
-func (o *responder) send(block []byte) error {
+func (o *responder) send(block []byte, last bool) error {
+	if o.conn != nil {
+		err := o.line.send(block, last)
+		if err != nil {
+			o.conn.Close() // net/http must not end well what is broken
+		}
+		return err
+	}
+	rc := http.NewResponseController(o.w)
 	if now := time.Now(); o.by.Sub(now) < o.timeout-o.timeout/deadlineSlack {
 		o.by = now.Add(o.timeout)
-		if err := o.rc.SetWriteDeadline(o.by); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		if err := rc.SetWriteDeadline(o.by); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
 	}
-	if _, err := o.w.Write(block); err != nil {
+	if _, err := o.w.Write(block); err != nil || last {
 		return err
 	}
-	return o.rc.Flush()
+	return rc.Flush()
 }
