@@ -43,7 +43,7 @@ type API struct {
 	// Observe is told of every answer, for metrics and the log; nil is nobody.
 	// c.Route is nil for a path that no route has. A streamed answer is told
 	// at its real end, also when it outlived its handler.
-	Observe func(c *route.Call, status int, took time.Duration, bytes int64)
+	Observe func(c *route.Call, a Answered)
 }
 
 // Routes is the whole table. It may be called on an empty API, to describe the

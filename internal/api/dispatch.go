@@ -40,7 +40,7 @@ type edge struct {
 	ids     *requestIDs
 	now     func() time.Time
 	log     *slog.Logger
-	observe func(*route.Call, int, time.Duration, int64)
+	observe func(*route.Call, Answered)
 	pool    sync.Pool
 }
 
@@ -227,8 +227,8 @@ func (e *edge) end(x *exchange, r *http.Request) {
 		}
 		writeError(&x.response, dialect(x.call.Route, r), errdefs.From(nil), x.call.RequestID)
 	}
-	if e.observe != nil && !x.parked {
-		e.observe(&x.call, x.status, time.Since(x.began), x.bytes)
+	if e.observe != nil && !x.past {
+		e.observe(&x.call, x.answered(x.bytes))
 	}
 	*x = exchange{}
 	e.pool.Put(x)

@@ -17,12 +17,25 @@ import (
 type response struct {
 	http.ResponseWriter
 	began    time.Time
-	status   int // 0 until the head is sent
+	status   int           // 0 until the head is sent
+	first    time.Duration // from began to the head
 	bytes    int64
 	hijacked bool
-	edge     *edge       // told of the real end of a parked stream
+	edge     *edge
 	call     *route.Call // of the same exchange
-	parked   bool        // somebody else tells how it ended
+	past     bool        // the answer is a stream that tells its end itself
+}
+
+// Answered is what became of a request.
+type Answered struct {
+	Status int
+	Bytes  int64         // of the body
+	First  time.Duration // until the head was sent, which for a stream is its first block
+	Took   time.Duration // until the last byte
+}
+
+func (w *response) answered(bytes int64) Answered {
+	return Answered{Status: w.status, Bytes: bytes, First: w.first, Took: time.Since(w.began)}
 }
 
 // begun reports whether it is too late for another answer.
@@ -35,7 +48,8 @@ func (w *response) WriteHeader(status int) {
 	if status >= 200 && w.status == 0 {
 		w.status = status
 		took := quick
-		if s := int64(time.Since(w.began) / time.Second); s > 0 {
+		w.first = time.Since(w.began)
+		if s := int64(w.first / time.Second); s > 0 {
 			took = []string{strconv.FormatInt(s, 10)}
 		}
 		w.Header()["X-Process-Time"] = took
@@ -72,15 +86,18 @@ func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// Parked is for relay: the exchange is given back when the handler returns, and
-// who observes is told at the answer's real end what it was.
-func (w *response) Parked() func(relay.End) {
-	w.parked = true
+// Past is for relay, which writes streams past us and may go on when the
+// exchange has been given back: who observes is told at the answer's real end.
+func (w *response) Past() func(relay.End) {
+	w.past = true
 	if w.edge.observe == nil {
 		return nil
 	}
-	observe, call, status, began := w.edge.observe, *w.call, w.status, w.began
-	return func(end relay.End) { observe(&call, status, time.Since(began), end.Bytes) }
+	observe, call, began, a := w.edge.observe, *w.call, w.began, w.answered(0)
+	return func(end relay.End) {
+		a.Took, a.Bytes = time.Since(began), end.Bytes
+		observe(&call, a)
+	}
 }
 
 // Unwrap is for http.ResponseController.

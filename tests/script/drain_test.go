@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,12 +43,17 @@ func open(t *testing.T, s *stage.Server, key string) *bufio.Reader {
 
 func begin(t *testing.T, env ...string) (*stage.Server, string) {
 	t.Helper()
+	upstream := stage.OpenAI()
+	t.Cleanup(upstream.Close)
+	return beginOn(t, upstream, env...)
+}
+
+func beginOn(t *testing.T, upstream *httptest.Server, env ...string) (*stage.Server, string) {
+	t.Helper()
 	binary, err := stage.Build(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	upstream := stage.OpenAI()
-	t.Cleanup(upstream.Close)
 	s, err := stage.Start(binary, t.TempDir(), append(env, "OPENAI_API_BASE_URL="+upstream.URL+"/v1", "OPENAI_API_KEY=x")...)
 	if err != nil {
 		t.Fatal(err)
@@ -142,36 +148,3 @@ func TestSecondSignal(t *testing.T) {
 }
 
 func tail(b []byte) string { return string(b[max(0, len(b)-300):]) }
-
-// TestMetrics: off unless asked for, and never on the server's own address.
-func TestMetrics(t *testing.T) {
-	t.Parallel()
-	s, key := begin(t, "METRICS_ADDR=127.0.0.1:0")
-	if s.Metrics == "" {
-		t.Fatal("no address of the metrics")
-	}
-	if err := s.Post("/api/chat/completions", key, map[string]any{"model": "mock-0",
-		"messages": []any{map[string]string{"role": "user", "content": "x"}}}, nil); err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.Get(s.Metrics)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		`portico_requests_total{method="POST",route="/api/chat/completions",status="200"} 1`,
-		"portico_tokens_total", "portico_ready 1", "portico_db_statements_total", "portico_goroutines", "process_resident_memory_bytes",
-	} {
-		if !strings.Contains(string(b), want) {
-			t.Errorf("no %s in the metrics", want)
-		}
-	}
-	if err := s.Stop(); err != nil {
-		t.Error(err)
-	}
-}
