@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"reflect"
 	"strconv"
 	"strings"
@@ -216,7 +217,11 @@ func (g *Registry) answered(c *conn, entries []provider.Entry, err error) {
 	log := g.cfg.Log.With("dialect", string(c.backend.Kind), "index", c.backend.Index)
 	if err != nil {
 		if c.failures == 0 {
-			log.Warn("a connection does not list its models; its last list stays in use", "error", err)
+			level := slog.LevelWarn
+			if g.assumed(c) {
+				level = slog.LevelDebug
+			}
+			log.Log(g.ctx, level, "a connection does not list its models; its last list stays in use", "error", err)
 		}
 		c.retry = now.Add(min(restFirst<<min(c.failures, 10), restMost))
 		c.failures++
@@ -236,6 +241,13 @@ func (g *Registry) answered(c *conn, entries []provider.Entry, err error) {
 		c.entries = entries
 		g.rebuild(g.seen)
 	}
+}
+
+// assumed reports whether nobody asked for a connection: an Ollama at its usual
+// address, which need not be there.
+func (g *Registry) assumed(c *conn) bool {
+	origin, _ := g.cfg.Settings.Origin(setting.OllamaBaseURLs.Name)
+	return c.backend.Kind == provider.Ollama && origin == setting.FromDefault && c.answered.IsZero()
 }
 
 func sameEntries(a, b []provider.Entry) bool {

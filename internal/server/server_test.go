@@ -5,11 +5,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"portico/internal/access"
 	"portico/internal/config"
 	"portico/internal/store/storetest"
+	"portico/internal/user"
 )
 
 // TestMain also checks that no goroutine is left.
@@ -76,6 +79,25 @@ func TestNotStarted(t *testing.T) {
 	}
 	s.Close()
 	s.Close()
+}
+
+// TestNothingConfigured: a first start without any upstream warns of nothing.
+func TestNothingConfigured(t *testing.T) {
+	cfg := load(t, "ENABLE_OLLAMA_API=", "LOG_LEVEL=warn", "WEBUI_ADMIN_EMAIL=ana@example.com", "WEBUI_ADMIN_PASSWORD=s3cret-Pass!")
+	var log strings.Builder
+	cfg.LogTo = &log
+	s, err := New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := &access.Principal{UserID: "u", Role: user.Admin}
+	if _, err := s.models.List(t.Context(), who, true); err != nil {
+		t.Error(err)
+	}
+	s.Close()
+	if log.Len() > 0 {
+		t.Errorf("the log says %s", log.String())
+	}
 }
 
 func TestFaultsOfSettings(t *testing.T) {
