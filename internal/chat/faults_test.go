@@ -5,11 +5,14 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +22,34 @@ import (
 
 // The faults of upstreams and clients, numbered as in the failure model. Each
 // goes through the whole server: route, key, model, pipeline, provider, socket.
+//
+//	 1  reset in mid-stream                   TestFault01_ResetMidStream
+//	 2  end without [DONE]                    TestFault02_EndWithoutDone
+//	 3  drips, or silence after the head      TestFault03_SlowLoris
+//	 4  silence before the head               TestFault04_NoHeaders
+//	 5  events that are none, a 10 MiB line   TestFault05_MalformedEvents
+//	 6  events cut anywhere                   TestFault06_CutAnywhere
+//	 7  compression nobody asked for, a bomb  TestFault07_Compressed
+//	 8  HTTP that is none                     TestFault08_BadFraming, TestFault08_CrossTalk
+//	 9  too many requests, Retry-After        TestFault09_TooManyRequests
+//	10  401 and 403, with the key in it       TestFault10_Credential
+//	11  an error page of 50 MiB               TestFault11_LargeErrorPage
+//	12  refused, unknown name, slow name      TestFault12_Refused, TestFault12_DNS
+//	13  a peer that is somebody else          TestFault13_TLS
+//	14  one of five connections dead          TestFault14_OneOfFiveDead
+//	15  the client leaves                     TestFault15_ClientLeaves
+//	16  the client does not read              TestFault16_ClientDoesNotRead
+//	17  clients come and go                   TestFault17_Churn
+//	19  an answer after the last word         TestFault19_Twice
+//	20  a tool call of broken JSON            TestFault20_BrokenToolCall
+//	    204, a redirect, no JSON, nothing     TestFault_NoAnswer
+//	    a kept connection that was closed     TestFault_StaleConnection
+//
+// What a client's body may not be is in TestErrors and TestRefused here; heads,
+// keys and people in package api (TestHeadLimits, TestAuthzMatrix) and auth
+// (TestKeyRefusals, TestRevocation). Fuzzed are the events (package sse), the
+// looking at JSON (rawjson), and what each dialect is sent and says
+// (provider/openai, provider/ollama).
 
 type (
 	conn    = providertest.Conn
@@ -70,22 +101,30 @@ func TestFault02_EndWithoutDone(t *testing.T) {
 	}
 }
 
+// TestFault03_SlowLoris: it is events that count, not bytes.
 func TestFault03_SlowLoris(t *testing.T) {
 	t.Parallel()
-	s := startWith(t, func(c *config.Config) { c.UpstreamIdle = 300 * time.Millisecond }, func(c *conn, _ *request) {
-		c.Stream("text/event-stream")
-		c.Chunk(delta("one", "null"))
-		for c.Chunk("x") { // bytes, but no events
-			time.Sleep(30 * time.Millisecond)
+	for name, after := range map[string]func(*conn){
+		"silence": func(c *conn) { c.Gone(20 * time.Second) },
+		"drips": func(c *conn) {
+			for c.Chunk("x") {
+				time.Sleep(30 * time.Millisecond)
+			}
+		},
+	} {
+		s := startWith(t, func(c *config.Config) { c.UpstreamIdle = 300 * time.Millisecond }, func(c *conn, _ *request) {
+			c.Stream("text/event-stream")
+			c.Chunk(delta("one", "null"))
+			after(c)
+		})
+		began := time.Now()
+		a := s.ask(question(true))
+		if took := time.Since(began); took < 250*time.Millisecond || took > 5*time.Second {
+			t.Errorf("%s: given up after %v", name, took)
 		}
-	})
-	began := time.Now()
-	a := s.ask(question(true))
-	if took := time.Since(began); took < 250*time.Millisecond || took > 5*time.Second {
-		t.Errorf("given up after %v", took)
-	}
-	if !strings.Contains(a.body, `"error"`) || !strings.HasSuffix(a.body, doneEvent) {
-		t.Errorf("%q", a.body)
+		if !strings.HasPrefix(a.body, delta("one", "null")) || !strings.Contains(a.body, `"error"`) || !strings.HasSuffix(a.body, doneEvent) {
+			t.Errorf("%s: %q", name, a.body)
+		}
 	}
 }
 
@@ -254,15 +293,25 @@ func TestFault09_TooManyRequests(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	soon := time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)
-	for in, want := range map[string]string{"7": "7", soon: soon, "999999999999": "3600", "soon": ""} {
-		s.say(func(c *conn, _ *request) { c.JSON(429, `{"error":{"message":"slow down"}}`, "Retry-After: "+in) })
-		before := s.up[0].Requests.Load()
-		a := s.ask(question(true))
-		if a.status != 429 || a.header.Get("Retry-After") != want || a.body != `{"error":{"message":"slow down"}}` {
-			t.Errorf("%q: %d %q %s", in, a.status, a.header.Get("Retry-After"), a.body)
-		}
-		if n := s.up[0].Requests.Load() - before; n > 2 {
-			t.Errorf("%d calls for one request", n)
+	past, years := "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2065 07:28:00 GMT"
+	for in, want := range map[string]string{
+		"7": "7", "0.3": "1", soon: soon, // seconds, and a date
+		"999999999999": "3600", "1e300": "3600", years: "3600", // absurd
+		"-7": "", "NaN": "", past: "", "soon": "", "": "", // no time to wait for
+	} {
+		for _, status := range []int{429, 503} {
+			var calls atomic.Int64
+			s.say(func(c *conn, _ *request) {
+				calls.Add(1)
+				c.JSON(status, `{"error":{"message":"slow down"}}`, "Retry-After: "+in)
+			})
+			a := s.ask(question(status == 429))
+			if a.status != status || a.header.Get("Retry-After") != want || a.body != `{"error":{"message":"slow down"}}` {
+				t.Errorf("%d, %q: %d %q %s", status, in, a.status, a.header.Get("Retry-After"), a.body)
+			}
+			if n := calls.Load(); n != 1 {
+				t.Errorf("%d calls for one request", n)
+			}
 		}
 	}
 }
@@ -310,31 +359,80 @@ func TestFault12_Refused(t *testing.T) {
 	}
 }
 
+// TestFault14_OneOfFiveDead: no list of models waits for a connection that
+// says nothing, be it silent from the start or since it was known. Its asking
+// may take longer here than the test does: while that goes on, all lists must
+// be answered, and it must be the only one.
 func TestFault14_OneOfFiveDead(t *testing.T) {
 	t.Parallel()
-	var scripts []providertest.Script
-	for range 5 {
-		scripts = append(scripts, func(c *conn, _ *request) { c.JSON(200, wholeAnswer("x")) })
+	for name, known := range map[string]bool{"from the start": false, "since it was known": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &stand{t: t, log: new(journal)}
+			var urls []string
+			for i := range 5 {
+				s.up = append(s.up, providertest.New(t, listing(i, nil)))
+				urls = append(urls, s.up[i].URL+"/v1")
+			}
+			dead := s.up[4]
+			silent := func(c *conn, _ *request) { c.Gone(time.Minute) }
+			want := []string{"m0", "m1", "m2", "m3"}
+			if !known {
+				dead.Say(silent)
+			}
+			s.open(func(c *config.Config) { c.UpstreamList = time.Minute }, urls)
+			if known {
+				want = append(want, "m4") // the last known list is served
+				s.lists(want)
+				dead.Say(silent)
+			}
+			before := dead.Requests.Load()
+			eventually(t, "the dead one is asked", func() bool {
+				s.lists(want)
+				return dead.Requests.Load() > before || !known && before > 0
+			})
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					for range 25 {
+						s.lists(want)
+					}
+				})
+			}
+			all.Wait()
+			if n := dead.Cancelled.Load(); n != 0 {
+				t.Errorf("a list waited until the dead connection was given up, %d times", n)
+			}
+			if n := dead.Requests.Load() - before; n > 1 {
+				t.Errorf("the dead connection was asked %d times at once", n)
+			}
+		})
 	}
-	s := startWith(t, func(c *config.Config) { c.UpstreamList = time.Second }, scripts...)
-	s.up[4].Say(func(c *conn, _ *request) { c.Gone(20 * time.Second) })
-	began := time.Now()
-	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/models", nil)
+}
+
+// lists requires that the list of models has these.
+func (s *stand) lists(ids []string) {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+"/api/models", nil)
+	if err != nil {
+		s.t.Error(err)
+		return
+	}
 	r.Header.Set("Authorization", "Bearer "+s.key)
 	resp, err := s.client.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Error(err)
+		return
 	}
 	defer resp.Body.Close()
-	var body bytes.Buffer
-	body.ReadFrom(resp.Body)
-	for _, id := range []string{"m0", "m1", "m2", "m3"} {
-		if !strings.Contains(body.String(), `"`+id+`"`) {
-			t.Errorf("%s is missing in %d %.300s", id, resp.StatusCode, body.String())
-		}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		s.t.Errorf("%d %.300s %v", resp.StatusCode, body, err)
 	}
-	if took := time.Since(began); took > 3*time.Second {
-		t.Errorf("the list took %v", took)
+	for _, id := range ids {
+		if !bytes.Contains(body, []byte(`"`+id+`"`)) {
+			s.t.Errorf("%s is missing in %.300s", id, body)
+		}
 	}
 }
 
@@ -400,31 +498,40 @@ func TestFault15_ClientLeaves(t *testing.T) {
 	}
 }
 
-// TestFault16_ClientDoesNotRead: a client that takes nothing holds little, and is
-// given up in the end by the deadline of a write.
+// TestFault16_ClientDoesNotRead: a client that takes nothing holds little, and
+// is given up at the deadline of a write, whether its stream is still with the
+// handler or was parked; then the upstream is left.
 func TestFault16_ClientDoesNotRead(t *testing.T) {
 	t.Parallel()
-	sent := make(chan int, 1)
-	s := start(t, func(c *conn, _ *request) {
-		c.Stream("text/event-stream")
-		n := 0
-		event := delta(strings.Repeat("x", 16<<10), "null")
-		c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
-		for c.Chunk(event) && n < 64<<20 {
-			n += len(event)
-		}
-		sent <- n
-		c.Reset()
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	resp, err := s.client.Do(s.request(ctx, question(true)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if n := <-sent; n > 32<<20 {
-		t.Errorf("%d MiB were taken from the upstream for a client that does not read", n>>20)
+	for name, pause := range map[string]time.Duration{"at once": 0, "parked": 1500 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sent := make(chan int, 1)
+			s := startWith(t, func(c *config.Config) { c.ClientWrite = 500 * time.Millisecond }, func(c *conn, _ *request) {
+				c.Stream("text/event-stream")
+				c.Chunk(delta("one", "null"))
+				time.Sleep(pause)
+				n := 0
+				for event := delta(strings.Repeat("x", 16<<10), "null"); n < 256<<20 && c.Chunk(event); {
+					n += len(event)
+				}
+				sent <- n
+			})
+			resp, err := s.client.Do(s.request(t.Context(), question(true)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			select {
+			case n := <-sent: // most of it lies in the sockets of this machine
+				t.Logf("%d KiB were taken from the upstream", n>>10)
+				if n > 32<<20 {
+					t.Errorf("%d MiB were taken from the upstream for a client that does not read", n>>20)
+				}
+			case <-time.After(15 * time.Second):
+				t.Error("the upstream was never left")
+			}
+		})
 	}
 }
 
@@ -485,9 +592,9 @@ func TestFault20_BrokenToolCall(t *testing.T) {
 	}
 }
 
-// TestStaleConnection: a kept connection that the upstream closed meanwhile is
+// TestFault_StaleConnection: a kept connection that the upstream closed meanwhile is
 // nobody's failure; the call is made again on a fresh one.
-func TestStaleConnection(t *testing.T) {
+func TestFault_StaleConnection(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	s.say(func(c *conn, _ *request) { c.JSON(200, wholeAnswer("x")); c.Close() })
@@ -498,9 +605,9 @@ func TestStaleConnection(t *testing.T) {
 	}
 }
 
-// TestNoAnswerAtAll holds the last bullet of the design: nothing that an
+// TestFault_NoAnswer holds the last bullet of the design: nothing that an
 // upstream does is a success with an error in it.
-func TestNoAnswerAtAll(t *testing.T) {
+func TestFault_NoAnswer(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	for name, script := range map[string]providertest.Script{

@@ -88,6 +88,8 @@ func TestErrors(t *testing.T) {
 		"unknown model": {s.key, `{"model":"x","messages":[{"role":"user","content":"hi"}]}`, 400},
 		"no model":      {s.key, `{"messages":[]}`, 400},
 		"no messages":   {s.key, `{"model":"m0"}`, 400},
+		"too deep":      {s.key, `{"model":"m0","messages":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, 400},
+		"too many keys": {s.key, `{"model":"m0","messages":[{` + strings.Repeat(`"a":1,`, 100_001) + `"a":1}]}`, 400},
 		"too large":     {s.key, `{"model":"m0","messages":["` + strings.Repeat("x", 32<<20) + `"]}`, 413},
 	} {
 		a := s.post("/api/chat/completions", tt.key, tt.body)
