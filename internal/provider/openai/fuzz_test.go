@@ -43,5 +43,11 @@ func FuzzChatBody(f *testing.F) {
 		if json.Unmarshal(out, &loose) != nil || string(loose.Model) != string(sent["model"]) || string(loose.Stream) != string(sent["stream"]) {
 			t.Fatalf("%s is read as %s, stream %s", out, loose.Model, loose.Stream)
 		}
+		k = &call{home: &Client{}}
+		out = k.embedBody(&provider.EmbedRequest{Doc: &d, Model: model})
+		var one struct{ Model string }
+		if err := json.Unmarshal(out, &one); err != nil || one.Model != model {
+			t.Fatalf("%s became %s, which is read as %q (%v)", body, out, one.Model, err)
+		}
 	})
 }
