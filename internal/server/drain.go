@@ -24,10 +24,15 @@ type gate struct {
 	refuse http.Handler // answers while draining
 	state  atomic.Int32
 	open   atomic.Int64
+	taken  atomic.Int64 // so far, without probes
 }
 
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if state(g.state.Load()) == draining && !probe(r.URL.Path) {
+	watching := probe(r.URL.Path)
+	if !watching {
+		g.taken.Add(1)
+	}
+	if state(g.state.Load()) == draining && !watching {
 		w.Header().Set("Connection", "close")
 		g.refuse.ServeHTTP(w, r)
 		return

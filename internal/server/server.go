@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"portico/internal/chat"
@@ -146,6 +147,11 @@ func (s *Server) Run(ctx context.Context) error {
 		defer side.Close()
 		go func() { failed <- side.Serve(s.scrape) }()
 	}
+	var tidied sync.WaitGroup
+	defer tidied.Wait()
+	idle, rest := context.WithCancel(ctx)
+	defer rest()
+	tidied.Go(func() { s.tidy(idle) })
 	s.gate.state.Store(int32(ready))
 	for _, w := range s.cfg.Warnings() {
 		s.log.Warn(w)
