@@ -79,11 +79,8 @@ func newRoot(env *Env) *cobra.Command {
 			"Exit codes: 0 done, 1 failed, 2 the command or the configuration is wrong.\n" +
 			"Variables: docs/config.md lists them; `portico config show` prints each with its origin.",
 		Example:       "  portico serve\n  portico user add ana@example.com --role admin\n  portico key create ana@example.com --name laptop",
-		SilenceErrors: true,
-
-		SuggestionsMinimumDistance: 2,
-		SilenceUsage:               true,
-		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.PersistentFlags().Bool("json", false, "print JSON")
 	root.PersistentFlags().String("config", "", "read variables from this file of NAME=value lines")
@@ -98,6 +95,7 @@ func newRoot(env *Env) *cobra.Command {
 
 // strict makes wrong arguments exit with 2, also those that cobra finds.
 func strict(c *cobra.Command) {
+	c.SuggestionsMinimumDistance = 2
 	args := c.Args
 	if args == nil {
 		args = cobra.NoArgs

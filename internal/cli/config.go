@@ -54,8 +54,9 @@ func configCommand(env *Env) *cobra.Command {
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  portico version --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			v := map[string]string{"version": config.Version, "revision": config.Revision()}
 			return show(cmd, v, func(w io.Writer) { _, _ = fmt.Fprintf(w, "portico %s (%s)\n", v["version"], v["revision"]) })

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -57,23 +56,14 @@ func serveCommand(env *Env) *cobra.Command {
 	return c
 }
 
+// alivePatience is how long a server may take to say that it is alive.
+const alivePatience = 3 * time.Second
+
 // healthcheck is for images without curl.
 func healthcheck(ctx context.Context, cfg *config.Config) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, alivePatience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, reachable(cfg.Host, cfg.Port)+"/health", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("the server does not answer: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the server answers with status %d", resp.StatusCode)
-	}
-	return nil
+	return server.Alive(ctx, reachable(cfg.Host, cfg.Port))
 }
 
 // reachable is the address under which this machine reaches a server.
