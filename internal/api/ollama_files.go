@@ -133,7 +133,7 @@ func receive(r *http.Request, dst io.Writer) (string, error) {
 	}
 }
 
-// importer is provider.Forwarder.Import of one connection.
+// importer is provider.Importer.Import of one connection.
 type importer func(ctx context.Context, file io.ReadSeeker, name, model string, report func(int64)) (string, error)
 
 func (a *API) ollamaImporter(r *http.Request) (importer, error) {
@@ -144,7 +144,7 @@ func (a *API) ollamaImporter(r *http.Request) (importer, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, ok := b.Provider.(provider.Forwarder)
+	f, ok := b.Provider.(provider.Importer)
 	if !ok {
 		return nil, errNoOllama
 	}

@@ -32,6 +32,7 @@ type Timeouts struct {
 type Request struct {
 	Method      string // "GET" when empty
 	Path        string // put behind the base URL's path; may hold a query
+	Rooted      bool   // Path is from the server's root instead
 	ContentType string
 	Accept      string
 	Header      [][2]string

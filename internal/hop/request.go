@@ -76,7 +76,10 @@ func (u *Upstream) appendRequest(b []byte, req *Request) ([]byte, error) {
 		return b, errors.New("hop: the method or the path holds a space or a control byte")
 	}
 	b = append(append(b, method...), ' ')
-	if b = append(b, u.prefix...); !strings.HasPrefix(req.Path, "/") {
+	if !req.Rooted {
+		b = append(b, u.prefix...)
+	}
+	if !strings.HasPrefix(req.Path, "/") {
 		b = append(b, '/')
 	}
 	b = append(append(b, req.Path...), u.head...)

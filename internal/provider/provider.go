@@ -43,6 +43,7 @@ type ConnectionConfig struct {
 	ModelIDs       []string          `json:"model_ids,omitempty"` // allow-list; for OpenAI also the list itself, unasked
 	ConnectionType string            `json:"connection_type,omitempty"`
 	AuthType       string            `json:"auth_type,omitempty"` // "bearer" (default), "none"
+	Server         string            `json:"provider,omitempty"`  // "llama.cpp" or "lmstudio", whose models can be managed
 	Headers        map[string]string `json:"headers,omitempty"`   // values may hold {{USER_ID}}, {{USER_NAME}}, {{USER_EMAIL}}, {{USER_ROLE}}
 }
 

@@ -22,6 +22,7 @@ type Options struct {
 	// ForwardUser tells the upstream who asks, in X-OpenWebUI-User-* headers.
 	ForwardUser bool
 	MaxAnswer   int64         // largest answer that is not streamed, in bytes (64 MiB)
+	MaxMedia    int64         // largest answer that is neither JSON nor events (256 MiB)
 	MaxModels   int64         // largest list of models (16 MiB)
 	ListTimeout time.Duration // of a list of models, in all (10 s)
 	Idle        time.Duration // longest silence between two events of a stream (60 s)
@@ -31,6 +32,9 @@ type Options struct {
 func (o Options) or() Options {
 	if o.MaxAnswer == 0 {
 		o.MaxAnswer = 64 << 20
+	}
+	if o.MaxMedia == 0 {
+		o.MaxMedia = 256 << 20
 	}
 	if o.MaxModels == 0 {
 		o.MaxModels = 16 << 20
