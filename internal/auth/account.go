@@ -115,6 +115,9 @@ func (s *Service) Change(ctx context.Context, userID string, c user.Change) (*us
 			return nil, err
 		}
 	}
+	if c.Timezone != nil && !validZone(*c.Timezone) {
+		return nil, errdefs.New(errdefs.Invalid, "This is not the name of a time zone. Write it like Europe/Zurich.")
+	}
 	if c.Role != nil && !c.Role.Valid() {
 		return nil, errdefs.New(errdefs.Invalid, "The role must be admin, user or pending.")
 	}

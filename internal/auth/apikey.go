@@ -37,6 +37,9 @@ func (s *Service) CreateKey(ctx context.Context, userID string, spec KeySpec, re
 	if err := s.checkSpec(&spec); err != nil {
 		return nil, "", err
 	}
+	// Of many that are asked for at once, none is to slip past the count.
+	s.newKeys.Lock()
+	defer s.newKeys.Unlock()
 	if err := s.roomForKey(ctx, userID, spec.Name, replace); err != nil {
 		return nil, "", err
 	}

@@ -107,6 +107,7 @@ type Service struct {
 
 	usedKeys, seenPeople touches
 
+	newKeys   sync.Mutex  // held while a key is counted and made
 	first     sync.Mutex  // held while somebody may become the first person
 	populated atomic.Bool // there is somebody: never false again
 	setup     setupLink
@@ -204,6 +205,11 @@ func (s *Service) observe(e event.Event) {
 // with a sentence that may be answered. A warm API key costs no allocation and
 // no SQL.
 func (s *Service) Authenticate(r *http.Request) (Identity, error) {
+	// Two readers of the same head could take one each: a proxy that checked the
+	// last, and we the first.
+	if len(r.Header["Authorization"]) > 1 || len(r.Header[s.cfg.KeyHeader]) > 1 {
+		return Identity{}, errTwice
+	}
 	cred := s.credentialOf(r)
 	if cred.secret == "" {
 		return s.withoutCredential(r)
@@ -221,6 +227,8 @@ func (s *Service) Authenticate(r *http.Request) (Identity, error) {
 	id.Ambient = cred.cookie
 	return id, nil
 }
+
+var errTwice = errdefs.New(errdefs.Unauthenticated, "The request carries the same credential header more than once. Send it once.")
 
 // withoutCredential is for requests that carry no secret of their own.
 func (s *Service) withoutCredential(r *http.Request) (Identity, error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,6 +42,43 @@ func TestKeyLooksAndOwner(t *testing.T) {
 	}
 	if got := w.status(request("/")); got != 0 {
 		t.Errorf("without a credential: %d", got)
+	}
+}
+
+// However many keys are asked for at once, nobody gets more than there may be.
+func TestKeyLimitHoldsInARace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ana := w.admin().User.ID
+	var wg sync.WaitGroup
+	for i := range 150 {
+		wg.Go(func() {
+			_, _, err := w.CreateKey(t.Context(), ana, auth.KeySpec{Name: fmt.Sprint(i)}, false)
+			if err != nil && !errdefs.Is(err, errdefs.Conflict) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if keys, err := w.Keys(t.Context(), ana); err != nil || len(keys) != 100 {
+		t.Errorf("%d keys, %v", len(keys), err)
+	}
+}
+
+// A proxy in front may have read the other one of two.
+func TestCredentialTwiceIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, ana := w.key(w.admin().User.ID, auth.KeySpec{})
+	_, bia := w.key(w.member("bia@example.com").User.ID, auth.KeySpec{})
+	for _, header := range []string{"Authorization", "X-Api-Key"} {
+		for _, pair := range [][2]string{{ana, bia}, {bia, ana}, {ana, ana}} {
+			r := request("/")
+			r.Header[header] = []string{"Bearer " + pair[0], "Bearer " + pair[1]}
+			if got := w.status(r); got != 401 {
+				t.Errorf("two %s: %d", header, got)
+			}
+		}
 	}
 }
 

@@ -68,10 +68,40 @@ func TestEmailForm(t *testing.T) {
 		"a@b.c": true, "a@localhost": true, "a+b@x.example": true, "jörg@exämple.de": true, "a@b@c.d": false,
 		"@b.c": false, "a@": false, "a@b": false, "a@.c": false, "a@b.": false, "a b@c.d": false, "a@b.c\r\nx": false, "": false,
 		strings.Repeat("a", 250) + "@b.cd": false,
+		// What looks like the address of somebody else.
+		"a\u200b@b.c": false, "a\u00a0@b.c": false, "a\u202e@b.c": false, "a\u2028@b.c": false, "a\u0085@b.c": false, "a\ufeff@b.c": false,
 	} {
 		_, err := w.SignUp(t.Context(), auth.NewUser{Name: "X", Email: email, Password: password}, home)
 		if (err == nil) != ok {
 			t.Errorf("%q: %v", email, err)
+		}
+	}
+}
+
+// A name cannot end its line, command a terminal or turn the text around it,
+// whoever sets it.
+func TestNamesDoNotDeceive(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ana := w.admin()
+	for name, ok := range map[string]bool{
+		"Ana": true, "Ærø 山 עברית": true, "\U0001f468\u200d\U0001f469": true, "می\u200cخواهم": true,
+		"": false, " ": false, "\u200b": false, "a\r\nb": false, "\x1b[31mred": false, "\u202enimda": false, "a\u2028b": false, "a\u2066b": false, "a\x7f": false,
+	} {
+		_, err := w.Change(t.Context(), ana.User.ID, user.Change{Name: &name})
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+		if _, _, err = w.CreateKey(t.Context(), ana.User.ID, auth.KeySpec{Name: name}, false); (err == nil) != ok {
+			t.Errorf("%q of a key: %v", name, err)
+		}
+	}
+	for zone, ok := range map[string]bool{
+		"Europe/Zurich": true, "Etc/GMT+8": true, "America/Port-au-Prince": true, "": true,
+		"a\r\nb": false, "../etc": false, strings.Repeat("x", 65): false, "Zürich": false,
+	} {
+		if _, err := w.Change(t.Context(), ana.User.ID, user.Change{Timezone: &zone}); (err == nil) != ok {
+			t.Errorf("zone %.20q: %v", zone, err)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -308,6 +309,7 @@ func (l *setupLink) spend() {
 const (
 	longestName  = 256
 	longestEmail = 254
+	longestZone  = 64
 	longestImage = 1 << 20
 )
 
@@ -316,7 +318,8 @@ func normalEmail(text string) string { return strings.ToLower(strings.TrimSpace(
 
 // validEmail accepts name@host.tld and name@localhost.
 func validEmail(email string) bool {
-	if len(email) > longestEmail || strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r == 0x7f || r == utf8.RuneError }) {
+	// What cannot be seen would let one address look like another.
+	if len(email) > longestEmail || strings.ContainsFunc(email, func(r rune) bool { return r == ' ' || r == utf8.RuneError || !unicode.IsPrint(r) }) {
 		return false
 	}
 	name, host, ok := strings.Cut(email, "@")
@@ -331,8 +334,11 @@ func validEmail(email string) bool {
 }
 
 func checkName(name string) error {
-	if strings.TrimSpace(name) == "" {
+	if !strings.ContainsFunc(name, visible) {
 		return errdefs.New(errdefs.Invalid, "The name is empty.")
+	}
+	if strings.ContainsFunc(name, deceptive) {
+		return errdefs.New(errdefs.Invalid, "The name holds line breaks, other control characters, or marks that turn the direction of text. Remove them.")
 	}
 	if len(name) > longestName {
 		return errdefs.Newf(errdefs.Invalid, "The name is too long: it may have at most %d bytes.", longestName)
@@ -340,13 +346,37 @@ func checkName(name string) error {
 	return nil
 }
 
-// clip shortens a name that nobody can be asked to shorten.
+func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
+
+// deceptive reports whether r makes a line of text look like something else:
+// it ends the line, commands a terminal, or overrides the direction. Joiners
+// stay, which scripts and emoji need.
+func deceptive(r rune) bool {
+	return unicode.IsControl(r) || r == utf8.RuneError || unicode.In(r, unicode.Zl, unicode.Zp) ||
+		'\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
+}
+
+// clip makes a name right that nobody can be asked to write otherwise.
 func clip(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if deceptive(r) {
+			return ' '
+		}
+		return r
+	}, name)
 	for len(name) > longestName {
 		_, n := utf8.DecodeLastRuneInString(name)
 		name = name[:len(name)-n]
 	}
 	return name
+}
+
+// validZone accepts what names of time zones look like. Which ones there are
+// changes with every year, so that the browser's word is taken.
+func validZone(name string) bool {
+	return len(name) <= longestZone && !strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("/_+-:", r)
+	})
 }
 
 // checkImage accepts the default, an address, or a small picture in the text.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"portico/internal/access"
 	"portico/internal/errdefs"
@@ -114,12 +116,16 @@ func (g *Registry) sheet(ctx context.Context, row *Row) (*Sheet, error) {
 	return &Sheet{Row: row, Grants: grants, Writable: true}, nil
 }
 
+// unseen reports whether two ids could differ in r and look alike, or r could
+// command the terminal of whoever reads a log.
+func unseen(r rune) bool { return r == ' ' || r == utf8.RuneError || !unicode.IsPrint(r) }
+
 func (d *Draft) check() error {
 	switch {
-	case d.ID == "" || len(d.ID) > maxRowID || strings.ContainsAny(d.ID, " \t\r\n\x00"):
-		return errdefs.Newf(errdefs.Invalid, "The id of a model has 1 to %d characters and no spaces.", maxRowID)
-	case d.Name == "" || len(d.Name) > maxName:
-		return errdefs.Newf(errdefs.Invalid, "The name of a model has 1 to %d characters.", maxName)
+	case d.ID == "" || len(d.ID) > maxRowID || strings.ContainsFunc(d.ID, unseen):
+		return errdefs.Newf(errdefs.Invalid, "The id of a model has 1 to %d characters, no spaces, and nothing that cannot be seen.", maxRowID)
+	case d.Name == "" || len(d.Name) > maxName || strings.ContainsFunc(d.Name, unicode.IsControl):
+		return errdefs.Newf(errdefs.Invalid, "The name of a model has 1 to %d characters and no line breaks.", maxName)
 	case d.BaseModelID == d.ID:
 		return errdefs.New(errdefs.Invalid, "A model cannot stand on itself. Choose another base model.")
 	}

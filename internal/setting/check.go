@@ -23,10 +23,10 @@ func oneOf(allowed ...string) func(string) error {
 var expiry = regexp.MustCompile(`^(-1|0|([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+)$`)
 
 func checkExpiry(v string) error {
-	if expiry.MatchString(v) {
+	if _, err := ParseLife(v); err == nil && expiry.MatchString(v) {
 		return nil
 	}
-	return errors.New("must be number and unit pairs such as 4w or 1h30m, or -1")
+	return errors.New("must be number and unit pairs such as 4w or 1h30m, from a second to a hundred years, or -1")
 }
 
 func object(raw json.RawMessage) error {
