@@ -31,8 +31,8 @@ testenv: ## put what the tests need into .cache/testenv
 	@scripts/testenv
 
 generate: ## rewrite generated files: the API document and docs/config.md
-	@$(GO) test ./internal/api -run OpenAPI -update >/dev/null
-	@$(GO) test ./internal/server -run 'TestConfigDocument' -update >/dev/null
+	@$(GO) test ./internal/api -v -run '^TestOpenAPI$$' -update | grep -- '--- PASS: TestOpenAPI'
+	@$(GO) test ./internal/server -v -run '^TestConfigDocument$$' -update | grep -- '--- PASS: TestConfigDocument'
 	@git status --short -- internal/api docs
 
 check: generate test ## generated files are current, then everything of test
