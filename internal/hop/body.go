@@ -259,6 +259,9 @@ func (r *Response) finish() {
 	c := r.c
 	r.c, r.body = nil, io.EOF
 	ours := r.unhook == nil || r.unhook()
+	if c.r < c.w && r.h.keep {
+		r.u.distrust()
+	}
 	if !ours || !r.h.keep || c.r < c.w || c.hasAhead {
 		c.close()
 		return

@@ -42,6 +42,7 @@ type conn struct {
 	n       int
 	err     error
 	silent  bool
+	spoke   bool
 
 	pieces [2][]byte // head and body on their way out
 	out    net.Buffers

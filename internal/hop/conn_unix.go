@@ -40,11 +40,16 @@ func (c *conn) tryRead(fd uintptr) bool {
 // say. Bytes that nobody asked for would be an answer to somebody else's
 // request. What is no socket cannot be asked and is not used again.
 func (c *conn) quiet() bool {
-	c.silent = false
+	c.silent, c.spoke = false, false
 	return c.socket != nil && !c.hasAhead && c.socket.Control(c.look) == nil && c.silent
 }
 
+// farewell is what some servers say before they close an idle connection.
+const farewell = "HTTP/1.1 408"
+
 func (c *conn) peek(fd uintptr) {
-	_, _, err := syscall.Recvfrom(int(fd), c.ahead[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	var b [len(farewell)]byte
+	n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	c.silent = err == syscall.EAGAIN || err == syscall.EINTR
+	c.spoke = n > 0 && c.raw != nil && string(b[8:]) != farewell[8:] // below TLS anything may be said
 }

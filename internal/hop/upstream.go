@@ -25,9 +25,10 @@ type Options struct {
 const (
 	defaultMaxIdle = 256
 	idleLife       = 75 * time.Second // how long a kept connection may wait for its next call
+	badName        = 10 * time.Minute // how long an upstream is distrusted that answers unasked
 )
 
-var errClosed = errors.New("hop: the upstream was closed")
+var errClosed = errors.New("hop: the answer was closed before its end")
 
 // Upstream is one base URL and the connections kept to it. It is safe for
 // concurrent use.
@@ -42,9 +43,12 @@ type Upstream struct {
 	now      func() time.Time
 
 	mu     sync.Mutex
-	idle   []*conn // the newest last
+	idle   []*conn // the longest idle first
 	reaper *time.Timer
 	closed bool
+	// An upstream that has sent something unasked gets a fresh connection for
+	// each call until then.
+	distrusted time.Time
 }
 
 // New makes an Upstream for an http or https base URL such as
@@ -117,8 +121,9 @@ func (t Timeouts) or(d Timeouts) Timeouts {
 	return Timeouts{pick(t.Connect, d.Connect), pick(t.FirstByte, d.FirstByte), pick(t.Idle, d.Idle), pick(t.Total, d.Total)}
 }
 
-// Close closes the idle connections and refuses new calls; calls in flight
-// run to their end.
+// Close closes the idle connections and keeps none from then on. Calls in
+// flight run to their end, and a call that was about to begin still works, on a
+// connection of its own: whoever chose this Upstream a moment ago cannot know.
 func (u *Upstream) Close() {
 	u.mu.Lock()
 	idle := u.idle
@@ -132,7 +137,9 @@ func (u *Upstream) Close() {
 	}
 }
 
-// take gives the most recently used idle connection that is still sound, or nil.
+// take gives the idle connection that has rested longest and is still sound, or
+// nil. The longer it rests, the likelier is a second answer, which would be
+// taken for somebody else's, found out in time.
 func (u *Upstream) take() *conn {
 	for {
 		u.mu.Lock()
@@ -141,7 +148,8 @@ func (u *Upstream) take() *conn {
 			u.mu.Unlock()
 			return nil
 		}
-		c := u.idle[n-1]
+		c := u.idle[0]
+		copy(u.idle, u.idle[1:])
 		u.idle[n-1] = nil
 		u.idle = u.idle[:n-1]
 		u.mu.Unlock()
@@ -149,6 +157,22 @@ func (u *Upstream) take() *conn {
 			c.reused = true
 			return c
 		}
+		if c.spoke {
+			u.distrust()
+		}
+		c.close()
+	}
+}
+
+// distrust makes an end of keeping connections for a while: what one of them
+// said unasked, another may say as the answer to somebody else's request.
+func (u *Upstream) distrust() {
+	u.mu.Lock()
+	u.distrusted = u.now().Add(badName)
+	idle := u.idle
+	u.idle = nil
+	u.mu.Unlock()
+	for _, c := range idle {
 		c.close()
 	}
 }
@@ -157,7 +181,7 @@ func (u *Upstream) take() *conn {
 func (u *Upstream) keep(c *conn) {
 	c.idleSince = u.now()
 	u.mu.Lock()
-	if u.closed || len(u.idle) >= u.maxIdle {
+	if u.closed || len(u.idle) >= u.maxIdle || c.idleSince.Before(u.distrusted) {
 		u.mu.Unlock()
 		c.close()
 		return
@@ -191,12 +215,6 @@ func (u *Upstream) reap() {
 
 // dial opens a fresh connection.
 func (u *Upstream) dial(ctx context.Context, timeout time.Duration) (*conn, error) {
-	u.mu.Lock()
-	closed := u.closed
-	u.mu.Unlock()
-	if closed {
-		return nil, errClosed
-	}
 	dialing, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	nc, err := u.dialer.DialContext(dialing, "tcp", u.address)
