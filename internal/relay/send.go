@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -83,6 +84,7 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request, head Head) error 
 				return nil
 			}
 			s.sent += int64(len(block))
+			runtime.Gosched()
 		}
 		switch {
 		case err == io.EOF:
