@@ -29,7 +29,7 @@ type API struct {
 	ModelRows model.Store
 	Grants    access.Store
 	Chat      *chat.Service
-	Ollama    Ollama
+	Doors     Doors
 
 	Config Config
 	Log    *slog.Logger     // nil discards
@@ -95,5 +95,8 @@ func (a *API) NewHandler() (http.Handler, error) {
 		e.now = a.Now
 	}
 	e.observe = a.Observe
+	if a.Settings != nil {
+		e.home.webURL = func() string { return setting.Get(a.Settings, setting.WebUIURL) }
+	}
 	return e, nil
 }

@@ -2,13 +2,8 @@ package api
 
 import (
 	"context"
-	"errors"
-	"io"
-	"mime"
 	"net/http"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"portico/internal/access"
@@ -17,30 +12,8 @@ import (
 	"portico/internal/model"
 	"portico/internal/provider"
 	"portico/internal/rawjson"
-	"portico/internal/relay"
 	"portico/internal/setting"
-	"portico/internal/usage"
 )
-
-// Ollama is what the Ollama door needs beyond the models and the settings.
-type Ollama struct {
-	// Connect makes a connection that is to be tried; nobody uses it afterwards.
-	Connect func(*provider.Connection) (*provider.Backend, error)
-	// Fetch opens an address on the internet: the answer and its length in
-	// bytes, -1 when unknown. It never reaches inside.
-	Fetch func(ctx context.Context, url string) (io.ReadCloser, int64, error)
-	// TempDir is where files of models wait to be sent on; "" is the system's.
-	TempDir string
-	// Usage counts what answers cost; nil does not.
-	Usage *usage.Recorder
-	// MaxStreams is how many streams the instance carries at once, those of
-	// the other doors included; 0 is no limit.
-	MaxStreams int
-
-	streams atomic.Int64 // of this door
-}
-
-var errOllamaFull = errdefs.New(errdefs.RateLimited, "The server carries as many streams as it can. Try again in a moment.").WithRetryAfter(2 * time.Second)
 
 var errOllamaOff = errdefs.New(errdefs.Unavailable, "The Ollama API is switched off on this server. An administrator can switch it on.")
 
@@ -117,7 +90,7 @@ func (a *API) ollamaUse(path string) route.Handler {
 		if err != nil {
 			return err
 		}
-		req := provider.ForwardRequest{Method: "POST", Path: path, Body: b.named(target.Upstream), Caller: ollamaCaller(c.Who)}
+		req := provider.ForwardRequest{Method: "POST", Path: path, Body: b.named(target.Upstream), Caller: callerOf(c.Who)}
 		if target.Row != nil {
 			req.Params = target.Row.Params
 		}
@@ -196,118 +169,22 @@ func (a *API) now() time.Time {
 	return time.Now()
 }
 
-func ollamaCaller(who *access.Principal) provider.Caller {
-	return provider.Caller{ID: who.UserID, Name: who.Name, Email: who.Email, Role: string(who.Role)}
-}
-
 var errNoOllama = errdefs.New(errdefs.Upstream, "No Ollama connection answers. An administrator has to check the connections.").WithStatus(http.StatusInternalServerError)
 
 // ollamaAsk asks one backend after the other, as long as none can have begun
 // to answer. done is to be called when the answer is over.
 func ollamaAsk(ctx context.Context, backends []*provider.Backend, req *provider.ForwardRequest) (reply *provider.Reply, done func(error), err error) {
-	err = errNoOllama
-	for _, b := range backends {
-		f, ok := b.Provider.(provider.Forwarder)
-		if !ok {
-			continue // a connection that is not set up rightly
-		}
-		done := b.Begin()
-		if reply, err = f.Forward(ctx, req); err == nil {
-			return reply, done, nil
-		}
-		done(err)
-		if req.Upload != nil || !provider.MayRetry(err) {
-			break
-		}
-	}
-	return nil, nil, err
+	return ollamaErrand(backends, req).run(ctx)
+}
+
+func ollamaErrand(backends []*provider.Backend, req *provider.ForwardRequest) *errand {
+	return &errand{backends: backends, ask: forwarding(req), once: req.Upload != nil, none: errNoOllama}
 }
 
 // ollamaSend passes a call on and its answer back. after, which may be nil, is
 // called once the answer ended well.
 func (a *API) ollamaSend(w http.ResponseWriter, r *http.Request, c *route.Call, backends []*provider.Backend, req *provider.ForwardRequest, id string, after func()) error {
-	if most := int64(a.Ollama.MaxStreams); most > 0 && a.Ollama.streams.Load()+a.Chat.Streams() >= most {
-		return errOllamaFull
-	}
-	life, leave := relay.Context(r)
-	defer leave()
-	reply, done, err := ollamaAsk(life, backends, req)
-	if err != nil {
-		return err
-	}
-	cost := a.ollamaCost(c.Who, id)
-	finish := func(err error, used provider.Usage) {
-		done(err)
-		cost(err, used)
-		if err == nil && after != nil {
-			after()
-		}
-		if reply.Release != nil {
-			reply.Release()
-		}
-	}
-	if reply.Stream == nil {
-		finish(nil, reply.Usage)
-		return ollamaWrite(w, reply)
-	}
-	render := NDJSONError
-	if strings.HasPrefix(reply.ContentType, "text/event-stream") {
-		render = SSEError
-	}
-	a.Ollama.streams.Add(1)
-	return relay.Send(w, r, relay.Head{Status: reply.Status, ContentType: reply.ContentType}, reply.Stream, relay.Options{
-		Life: life, Error: render, Done: func(end relay.End) {
-			a.Ollama.streams.Add(-1)
-			finish(end.Err, reply.Stream.Usage())
-		},
-	})
+	e := ollamaErrand(backends, req)
+	e.model, e.after = id, after
+	return a.pass(w, r, c, e)
 }
-
-// ollamaCost gives what counts a call at its end. It keeps nothing of the
-// request, for it may be called after the handler has returned.
-func (a *API) ollamaCost(who *access.Principal, id string) func(error, provider.Usage) {
-	rec, key := a.Ollama.Usage, usage.Key{UserID: who.UserID, KeyID: who.KeyID, Model: id}
-	if rec == nil || id == "" {
-		return func(error, provider.Usage) {}
-	}
-	return func(err error, used provider.Usage) {
-		gone := errors.Is(err, relay.ErrClientGone)
-		rec.Add(key, err != nil && !gone, used.Prompt, used.Completion)
-	}
-}
-
-// ollamaWrite answers with a whole body.
-func ollamaWrite(w http.ResponseWriter, reply *provider.Reply) error {
-	kind := reply.ContentType
-	if media, _, err := mime.ParseMediaType(kind); err == nil && media == "application/json" {
-		kind = media
-	}
-	if kind == "" {
-		kind = "application/json"
-	}
-	h := w.Header()
-	h["Content-Type"] = []string{kind}
-	h["Content-Length"] = []string{strconv.Itoa(len(reply.Body))}
-	w.WriteHeader(reply.Status)
-	// A client that does not take a piece of a large answer in time is given up.
-	rc := http.NewResponseController(w)
-	for rest := reply.Body; len(rest) > 0; {
-		n := min(len(rest), ollamaPiece)
-		if len(reply.Body) > ollamaPiece {
-			_ = rc.SetWriteDeadline(time.Now().Add(ollamaPatience)) // where there is none to set, none is needed
-		}
-		if _, err := w.Write(rest[:n]); err != nil {
-			return errdefs.New(errdefs.Invalid, "The client takes no more.").WithStatus(provider.StatusClientGone).WithCause(err)
-		}
-		rest = rest[n:]
-	}
-	if len(reply.Body) > ollamaPiece {
-		_ = rc.SetWriteDeadline(time.Time{})
-	}
-	return nil
-}
-
-const (
-	ollamaPiece    = 256 << 10        // how much of an answer is written under one deadline
-	ollamaPatience = 30 * time.Second // how long a client may take for it
-)

@@ -141,7 +141,7 @@ func (a *API) ollamaVerify(w http.ResponseWriter, r *http.Request, c *route.Call
 	if err != nil {
 		return err
 	}
-	backend, err := a.Ollama.Connect(conn)
+	backend, err := a.Doors.Connect(conn)
 	if err != nil {
 		return errdefs.New(errdefs.Invalid, "This address cannot be used. Give one such as http://127.0.0.1:11434.").WithCause(err)
 	}
@@ -150,7 +150,7 @@ func (a *API) ollamaVerify(w http.ResponseWriter, r *http.Request, c *route.Call
 	if closer, ok := backend.Provider.(interface{ Close() }); ok {
 		defer closer.Close()
 	}
-	reply, done, err := ollamaAsk(ctx, []*provider.Backend{backend}, &provider.ForwardRequest{Method: "GET", Path: "/api/version", Caller: ollamaCaller(c.Who)})
+	reply, done, err := ollamaAsk(ctx, []*provider.Backend{backend}, &provider.ForwardRequest{Method: "GET", Path: "/api/version", Caller: callerOf(c.Who)})
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (a *API) ollamaVerify(w http.ResponseWriter, r *http.Request, c *route.Call
 	if !json.Valid(reply.Body) {
 		return errdefs.New(errdefs.Upstream, "What answers at this address is no Ollama.").WithStatus(http.StatusInternalServerError)
 	}
-	return ollamaWrite(w, reply)
+	return writeReply(w, reply)
 }
 
 // ollamaTried is the connection that a request describes.

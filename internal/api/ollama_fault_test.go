@@ -135,7 +135,7 @@ func TestOllamaStreamLimit(t *testing.T) {
 		close(open)
 		<-r.Context().Done()
 	})
-	s.API.Ollama.MaxStreams = 1
+	s.API.Doors.MaxStreams = 1
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	r, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/ollama/api/chat", strings.NewReader(hi))

@@ -35,7 +35,7 @@ func (a *API) ollamaDownload(w http.ResponseWriter, r *http.Request, c *route.Ca
 	if err != nil {
 		return err
 	}
-	body, size, err := a.Ollama.Fetch(r.Context(), in.URL)
+	body, size, err := a.Doors.Fetch(r.Context(), in.URL)
 	if err != nil {
 		return errdefs.New(errdefs.Upstream, "The file could not be fetched. Check the address, and that it is open to everybody.").WithCause(err)
 	}
@@ -164,7 +164,7 @@ func (a *API) ollamaImporter(r *http.Request) (importer, error) {
 type tempFile struct{ *os.File }
 
 func (a *API) ollamaTemp() (*tempFile, error) {
-	f, err := os.CreateTemp(a.Ollama.TempDir, "portico-model-*")
+	f, err := os.CreateTemp(a.Doors.TempDir, "portico-model-*")
 	return &tempFile{f}, err
 }
 

@@ -53,7 +53,7 @@ func (a *API) ollamaMake(path string) route.Handler {
 		if path == "/api/pull" && b.doc.Get("insecure") == nil {
 			more = []rawjson.Set{{Key: "insecure", Value: []byte("true")}}
 		}
-		req := provider.ForwardRequest{Method: "POST", Path: path, Body: b.named(name, more...), Caller: ollamaCaller(c.Who)}
+		req := provider.ForwardRequest{Method: "POST", Path: path, Body: b.named(name, more...), Caller: callerOf(c.Who)}
 		return a.ollamaSend(w, r, c, []*provider.Backend{backend}, &req, "", a.ollamaRefresh(backend.Index))
 	}
 }
@@ -85,7 +85,7 @@ func (a *API) ollamaPush(w http.ResponseWriter, r *http.Request, c *route.Call) 
 	if err != nil {
 		return err
 	}
-	req := provider.ForwardRequest{Method: "POST", Path: "/api/push", Body: b.named(name), Caller: ollamaCaller(c.Who)}
+	req := provider.ForwardRequest{Method: "POST", Path: "/api/push", Body: b.named(name), Caller: callerOf(c.Who)}
 	return a.ollamaSend(w, r, c, []*provider.Backend{backend}, &req, "", nil)
 }
 
@@ -107,7 +107,7 @@ func (a *API) ollamaChange(method, path string, names ...string) route.Handler {
 		if path == "/api/copy" && rawjson.IsNull(b.doc.Get("destination")) {
 			return route.Fault("missing", []any{"body", "destination"}, "Field required", nil)
 		}
-		req := provider.ForwardRequest{Method: method, Path: path, Body: b.named(name), Caller: ollamaCaller(c.Who)}
+		req := provider.ForwardRequest{Method: method, Path: path, Body: b.named(name), Caller: callerOf(c.Who)}
 		_, done, err := ollamaAsk(r.Context(), []*provider.Backend{backend}, &req)
 		if err != nil {
 			return err
@@ -141,7 +141,7 @@ func (a *API) ollamaBlob(w http.ResponseWriter, r *http.Request, c *route.Call) 
 	if err != nil {
 		return err
 	}
-	req := provider.ForwardRequest{Method: "HEAD", Path: "/api/blobs/" + digest, Caller: ollamaCaller(c.Who)}
+	req := provider.ForwardRequest{Method: "HEAD", Path: "/api/blobs/" + digest, Caller: callerOf(c.Who)}
 	if r.Method == http.MethodPost {
 		req.Method, req.Upload, req.Length = "POST", r.Body, r.ContentLength
 	}

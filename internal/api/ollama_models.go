@@ -57,7 +57,7 @@ func (a *API) ollamaLookAt(path string) route.Handler {
 		if err != nil {
 			return err
 		}
-		req := provider.ForwardRequest{Method: "GET", Path: path, Caller: ollamaCaller(c.Who)}
+		req := provider.ForwardRequest{Method: "GET", Path: path, Caller: callerOf(c.Who)}
 		return a.ollamaSend(w, r, c, []*provider.Backend{b}, &req, "", nil)
 	}
 }
@@ -204,7 +204,7 @@ func (a *API) ollamaUnload(w http.ResponseWriter, r *http.Request, c *route.Call
 		return err
 	}
 	body := rawjson.AppendString([]byte(`{"keep_alive":0,"stream":false,"model":`), target.Upstream)
-	req := provider.ForwardRequest{Method: "POST", Path: "/api/generate", Body: append(body, '}'), Caller: ollamaCaller(c.Who)}
+	req := provider.ForwardRequest{Method: "POST", Path: "/api/generate", Body: append(body, '}'), Caller: callerOf(c.Who)}
 	for _, backend := range target.Backends {
 		reply, done, failed := ollamaAsk(r.Context(), []*provider.Backend{backend}, &req)
 		if failed != nil {

@@ -203,7 +203,7 @@ func TestOllamaRoutes(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t)
 	s := ollamaServer(t, "", u.URL)
-	s.API.Ollama.Fetch = func(context.Context, string) (io.ReadCloser, int64, error) {
+	s.API.Doors.Fetch = func(context.Context, string) (io.ReadCloser, int64, error) {
 		return io.NopCloser(strings.NewReader("GGUF")), 4, nil
 	}
 	for _, tc := range ollamaCases {
@@ -249,7 +249,7 @@ func TestOllamaRights(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t)
 	s := ollamaServer(t, "", u.URL)
-	s.API.Ollama.Fetch = func(context.Context, string) (io.ReadCloser, int64, error) {
+	s.API.Doors.Fetch = func(context.Context, string) (io.ReadCloser, int64, error) {
 		return io.NopCloser(strings.NewReader("GGUF")), 4, nil
 	}
 	share(t, s, "gemma:latest", s.User.ID)
@@ -491,7 +491,7 @@ func TestOllamaDownloadFromElsewhere(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t)
 	s := ollamaServer(t, "", u.URL)
-	s.API.Ollama.Fetch = func(context.Context, string) (io.ReadCloser, int64, error) {
+	s.API.Doors.Fetch = func(context.Context, string) (io.ReadCloser, int64, error) {
 		t.Error("fetched")
 		return nil, 0, io.EOF
 	}

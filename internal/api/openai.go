@@ -338,7 +338,7 @@ func (a *API) openAIVerify(w http.ResponseWriter, r *http.Request, c *route.Call
 	if err != nil {
 		return route.Fault("model_attributes_type", []any{"body", "config"}, "Input should be a connection's configuration", nil)
 	}
-	b, err := a.Ollama.Connect(conn)
+	b, err := a.Doors.Connect(conn)
 	if err != nil {
 		return errdefs.New(errdefs.Invalid, "This address cannot be used. Give one such as https://api.example.com/v1.").WithCause(err)
 	}

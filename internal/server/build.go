@@ -43,7 +43,7 @@ func (s *Server) build(ctx context.Context) (http.Handler, error) {
 		ModelRows: s.DB,
 		Grants:    s.DB,
 		Chat:      s.chat,
-		Ollama: api.Ollama{
+		Doors: api.Doors{
 			Connect:    up.connect,
 			Fetch:      newFetcher().fetch,
 			TempDir:    temp,

@@ -105,7 +105,7 @@ func New(t testing.TB, opt Options) *Server {
 	counts := usage.New()
 	s.API = &api.API{
 		Auth: s.Auth, Users: s.DB, Settings: s.Settings, Models: models, ModelRows: s.DB, Grants: s.DB,
-		Chat: chat.New(models, counts, chat.Config{}), Ollama: api.Ollama{Usage: counts, Connect: connect, TempDir: t.TempDir()},
+		Chat: chat.New(models, counts, chat.Config{}), Doors: api.Doors{Usage: counts, Connect: connect, TempDir: t.TempDir()},
 		Config: opt.Config, Ping: s.DB.Ping,
 	}
 	s.serve(t)
