@@ -168,6 +168,9 @@ func (a *API) signUp(w http.ResponseWriter, r *http.Request, c *route.Call) erro
 	if err := route.Decode(w, r, c, &in); err != nil {
 		return inOneSentence(err)
 	}
+	if err := a.ownFirst(r); err != nil {
+		return err
+	}
 	s, err := a.Auth.SignUp(r.Context(), auth.NewUser{
 		Name: in.Name, Email: in.Email, Password: in.Password, Image: in.Image, SetupToken: in.Setup,
 	}, a.Auth.Address(r))
@@ -186,6 +189,19 @@ func inOneSentence(err error) error {
 		return &plain
 	}
 	return err
+}
+
+// ownFirst keeps any page that a browser visits from becoming the
+// administrator of a server on its network before its owner does.
+func (a *API) ownFirst(r *http.Request) error {
+	someone, err := a.Auth.Populated(r.Context())
+	if err != nil || someone {
+		return err
+	}
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		return errdefs.New(errdefs.Forbidden, "A page of another site may not make the first account. Open this server's own address for that.").WithCause(err)
+	}
+	return nil
 }
 
 func (a *API) signIn(w http.ResponseWriter, r *http.Request, c *route.Call) error {

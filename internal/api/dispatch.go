@@ -36,6 +36,7 @@ type edge struct {
 	dev     bool
 	cors    cors
 	origin  *http.CrossOriginProtection
+	home    home
 	crowd   *crowd
 	ids     *requestIDs
 	now     func() time.Time
@@ -61,6 +62,7 @@ func newEdge(rows []route.Route, who authenticator, cfg Config) (*edge, error) {
 			return nil, err
 		}
 	}
+	e.home = newHome(cfg, e.origin)
 	return e, nil
 }
 
@@ -124,6 +126,9 @@ func (e *edge) admit(c *route.Call, r *http.Request) error {
 	row := c.Route
 	if row.Blind {
 		return nil
+	}
+	if err := e.home.admit(row, r); err != nil {
+		return err
 	}
 	id, err := e.auth.Authenticate(r)
 	if err == nil {

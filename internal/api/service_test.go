@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -168,5 +169,70 @@ func TestNoAuth(t *testing.T) {
 	a = s.Do(t, "", "POST", "/api/chat/completions", `{}`, "Sec-Fetch-Site", "cross-site")
 	if a.Status != 403 {
 		t.Errorf("a page of another site: %d %s", a.Status, a.Body)
+	}
+}
+
+// Without sign-in whoever gets in is the administrator: pages of other sites
+// do not, by whatever credential they bring, nor by a name that they made
+// point here.
+func TestNoAuthKeepsOtherSitesOut(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{NoAuth: true, Empty: true, Env: map[string]string{"WEBUI_URL": "https://chat.example.org"}})
+	const admin, signin, public = "GET /openai/config", "POST /api/v1/auths/signin", "GET /api/version"
+	for _, tc := range []struct {
+		what, host string
+		headers    []string
+		want       int
+	}{
+		{admin, "", nil, 200},
+		{admin, "portico:3000", nil, 200},
+		{admin, "box.local", nil, 200},
+		{admin, "[::1]:3000", nil, 200},
+		{admin, "chat.example.org", nil, 200},
+		{admin, "evil.example:3000", nil, 403},
+		{admin, "127.0.0.1.evil.example", nil, 403},
+		{admin, "localhost.evil.example", nil, 403},
+		{admin, "", []string{"Origin", "https://evil.example"}, 403},
+		{admin, "", []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		{public, "", []string{"Sec-Fetch-Site", "cross-site"}, 200},
+		{public, "evil.example", nil, 403},
+		{signin, "", nil, 200},
+		{signin, "", []string{"Origin", "https://evil.example", "Authorization", "Bearer x"}, 403},
+		{signin, "evil.example", []string{"Cookie", "token=x"}, 403},
+	} {
+		method, path, _ := strings.Cut(tc.what, " ")
+		body := `{"email":"a@b.c","password":"x"}`
+		if method == "GET" {
+			body = ""
+		}
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		if r.Host = tc.host; tc.host == "" {
+			r.Host = "127.0.0.1:3000"
+		}
+		r.Header.Set("Content-Type", "application/json")
+		for i := 0; i < len(tc.headers); i += 2 {
+			r.Header.Set(tc.headers[i], tc.headers[i+1])
+		}
+		w := httptest.NewRecorder()
+		s.API.Handler().ServeHTTP(w, r)
+		if w.Code != tc.want {
+			t.Errorf("%s at %q with %v: %d %s", tc.what, tc.host, tc.headers, w.Code, w.Body)
+		}
+	}
+}
+
+// The first account, which is an administrator, is not made by a page of
+// another site; later ones follow CORS.
+func TestFirstAccountIsNotMadeByAnotherSite(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{Empty: true})
+	form := map[string]string{"name": "Ana", "email": "ana@example.com", "password": apitest.Password}
+	for _, h := range [][]string{{"Origin", "https://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"Origin", "null"}} {
+		if a := s.Do(t, "", "POST", "/api/v1/auths/signup", form, h...); a.Status != 403 {
+			t.Errorf("%v: %d %s", h, a.Status, a.Body)
+		}
+	}
+	if a := s.Do(t, "", "POST", "/api/v1/auths/signup", form, "Sec-Fetch-Site", "same-origin"); a.Status != 200 {
+		t.Errorf("by its own page: %d %s", a.Status, a.Body)
 	}
 }
