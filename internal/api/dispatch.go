@@ -31,18 +31,19 @@ type authenticator interface {
 // gates in the same order: target, size of the head, route, size of the body,
 // credential, right, origin. Only then does a handler run.
 type edge struct {
-	table   *route.Table
-	auth    authenticator
-	dev     bool
-	cors    cors
-	origin  *http.CrossOriginProtection
-	home    home
-	crowd   *crowd
-	ids     *requestIDs
-	now     func() time.Time
-	log     *slog.Logger
-	observe func(*route.Call, Answered)
-	pool    sync.Pool
+	table    *route.Table
+	auth     authenticator
+	dev      bool
+	cors     cors
+	origin   *http.CrossOriginProtection
+	home     home
+	patience time.Duration
+	crowd    *crowd
+	ids      *requestIDs
+	now      func() time.Time
+	log      *slog.Logger
+	observe  func(*route.Call, Answered)
+	pool     sync.Pool
 }
 
 func newEdge(rows []route.Route, who authenticator, cfg Config) (*edge, error) {
@@ -53,7 +54,7 @@ func newEdge(rows []route.Route, who authenticator, cfg Config) (*edge, error) {
 	e := &edge{
 		table: table, auth: who, dev: cfg.Dev,
 		cors: newCORS(cfg.CORSOrigins), origin: http.NewCrossOriginProtection(),
-		crowd: newCrowd(cfg), ids: newRequestIDs(),
+		crowd: newCrowd(cfg), ids: newRequestIDs(), patience: defaultPatience,
 		now: time.Now, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		pool: sync.Pool{New: func() any { return new(exchange) }},
 	}
@@ -117,6 +118,9 @@ func (e *edge) serve(x *exchange, r *http.Request) error {
 	}
 	if err := e.admit(&x.call, r); err != nil {
 		return err
+	}
+	if x.call.Who == nil {
+		hurry(x.ResponseWriter, r, e.patience)
 	}
 	return row.Handler(&x.response, r, &x.call)
 }

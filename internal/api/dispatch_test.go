@@ -554,6 +554,21 @@ func TestBodyIsNotAskedFor(t *testing.T) {
 	}
 }
 
+// Somebody unknown holds no connection open by sending a body that never ends.
+func TestSlowBodyOfAStrangerEnds(t *testing.T) {
+	t.Parallel()
+	e := testEdge(t, stub{}, door(route.Public, func(w http.ResponseWriter, r *http.Request, c *route.Call) error {
+		_, err := route.ReadBody(r, c)
+		return err
+	}))
+	e.patience = 50 * time.Millisecond
+	srv := httptest.NewServer(e)
+	defer srv.Close()
+	if got := raw(t, srv.Listener.Addr().String(), "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n{"); got != 408 {
+		t.Errorf("%d, want 408", got)
+	}
+}
+
 // raw sends bytes and gives the status of the answer.
 func raw(t *testing.T, addr, bytes string) int {
 	t.Helper()

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"portico/internal/api/route"
 	"portico/internal/errdefs"
@@ -105,4 +106,18 @@ func limitBody(w http.ResponseWriter, r *http.Request, limit int64) error {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	return nil
+}
+
+// defaultPatience is how long somebody unknown may take to send a body: those
+// of the public routes are forms of some hundred bytes.
+const defaultPatience = 20 * time.Second
+
+// hurry bounds how long a body may take, so that nobody holds connections
+// open by sending theirs a byte at a time. Package net/http ends the bound
+// with the request.
+func hurry(w http.ResponseWriter, r *http.Request, patience time.Duration) {
+	if r.ContentLength != 0 {
+		// Without a connection, as in a test, there is nothing to hold open.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(patience))
+	}
 }

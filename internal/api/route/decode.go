@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 
 	"portico/internal/errdefs"
@@ -72,6 +73,9 @@ func BodyError(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return TooLarge(tooLarge.Limit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errdefs.New(errdefs.Invalid, "The body took too long to arrive.").WithCause(err).WithStatus(http.StatusRequestTimeout)
 	}
 	return errdefs.New(errdefs.Invalid, "The body broke off before its end.").WithCause(err)
 }
