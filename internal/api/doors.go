@@ -36,6 +36,9 @@ type Doors struct {
 	streams atomic.Int64 // of these doors
 }
 
+// Streams is how many streamed answers are open, parked ones included.
+func (a *API) Streams() int64 { return a.Chat.Streams() + a.Doors.streams.Load() }
+
 var errDoorsFull = errdefs.New(errdefs.RateLimited, "The server carries as many streams as it can. Try again in a moment.").WithRetryAfter(2 * time.Second)
 
 // asking puts one question to one backend.
@@ -91,7 +94,7 @@ func (e *errand) run(ctx context.Context) (reply *provider.Reply, done func(erro
 
 // pass runs an errand and hands its answer to the client.
 func (a *API) pass(w http.ResponseWriter, r *http.Request, c *route.Call, e *errand) error {
-	if most := int64(a.Doors.MaxStreams); most > 0 && a.Doors.streams.Load()+a.Chat.Streams() >= most {
+	if most := int64(a.Doors.MaxStreams); most > 0 && a.Streams() >= most {
 		return errDoorsFull
 	}
 	life, leave := relay.Context(r)

@@ -56,13 +56,15 @@ func (s *Server) build(ctx context.Context) (http.Handler, error) {
 			NoAuth:       !s.cfg.Auth,
 			TrustedProxy: s.cfg.Trusted.Email != "",
 			CORSOrigins:  s.cfg.CORSOrigins,
+
+			OpenAIPassthrough: s.cfg.OpenAIPassthrough,
 		},
 		Log:  s.log,
 		Ping: s.DB.Ping,
 	}
 	s.gate = &gate{refuse: http.HandlerFunc(refuse)}
 	edge.NotReady = s.gate.reasons
-	edge.Observe = s.observe
+	edge.Observe, s.streams = s.observe, edge.Streams
 	handler, err := edge.NewHandler()
 	if err != nil {
 		return nil, err

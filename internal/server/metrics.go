@@ -57,7 +57,7 @@ func (s *Server) gauges() {
 	for name, f := range map[string]func() float64{
 		"portico_requests_open":  func() float64 { return float64(s.gate.open.Load()) },
 		"portico_streams_parked": func() float64 { return float64(s.parked()) },
-		"portico_streams_open":   func() float64 { return float64(s.chat.Streams()) },
+		"portico_streams_open":   func() float64 { return float64(s.streams()) },
 		`portico_tokens_total{kind="prompt"}`: func() float64 {
 			return s.spent(func(c usage.Count) int64 { return c.Prompt })
 		},

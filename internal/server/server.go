@@ -49,6 +49,7 @@ type Server struct {
 	models   *model.Registry
 	usage    *usage.Recorder
 	chat     *chat.Service
+	streams  func() int64 // open at all doors
 	gate     *gate
 	listener *relay.Listener
 	scrape   net.Listener // nil without METRICS_ADDR
