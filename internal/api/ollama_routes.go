@@ -60,6 +60,10 @@ func (a *API) ollamaLookRoutes() []route.Route {
 		return route.Route{Method: "GET", Path: "/ollama" + path, Op: op, Summary: summary, Who: who,
 			Dialect: route.OllamaError, Answer: answer, Errors: []int{400, 500, 502, 503}, Handler: h}
 	}
+	likeOpenAI := func(r route.Route) route.Route {
+		r.Dialect = route.OpenAIError
+		return r
+	}
 	root := look("", "ollama_root", "Is the door there?", route.Public, wire.Status{}, route.NoBody(ollamaRoot))
 	root.Errors = nil
 	return []route.Route{
@@ -70,8 +74,8 @@ func (a *API) ollamaLookRoutes() []route.Route {
 		look("/api/ps/{url_idx}", "ollama_ps_of", "The models in the memory of one connection", route.Admin, wire.LoadedModels{}, a.ollamaLookAt("/api/ps")),
 		look("/api/version", "ollama_version", "The lowest version of all connections", route.Verified, wire.Version{}, a.ollamaVersion),
 		look("/api/version/{url_idx}", "ollama_version_of", "The version of one connection", route.Admin, wire.Version{}, a.ollamaLookAt("/api/version")),
-		look("/v1/models", "ollama_v1_models", "The models, in OpenAI's shape", route.Verified, wire.Models{}, a.ollamaV1Models),
-		look("/v1/models/{url_idx}", "ollama_v1_models_of", "The models of one connection, in OpenAI's shape", route.Admin, wire.Models{}, a.ollamaLookAt("/v1/models")),
+		likeOpenAI(look("/v1/models", "ollama_v1_models", "The models, in OpenAI's shape", route.Verified, wire.Models{}, a.ollamaV1Models)),
+		likeOpenAI(look("/v1/models/{url_idx}", "ollama_v1_models_of", "The models of one connection, in OpenAI's shape", route.Admin, wire.Models{}, a.ollamaLookAt("/v1/models"))),
 	}
 }
 
