@@ -105,7 +105,7 @@ type lines struct {
 	resp   *hop.Response
 	end    func([]byte) int // length of the whole lines or events
 	// answers are those of /api/chat and /api/generate, whose last line says
-	// "done":true.
+	// "done":true, with white space or without.
 	answers bool
 	done    bool
 	tap     *sse.Framer // looks for the usage told in events; nil for lines
@@ -199,11 +199,28 @@ func (s *lines) look(block []byte) {
 	last := bytes.TrimSpace(block)
 	last = last[bytes.LastIndexByte(last, '\n')+1:]
 	switch {
-	case bytes.Contains(last, []byte(`"done":true`)):
+	case bytes.HasPrefix(valueOf(last, `"done"`), []byte("true")):
 		s.done = true
 		s.usage = usageOf(last)
-	case bytes.Contains(last, []byte(`"error":`)):
+	case valueOf(last, `"error"`) != nil:
 		s.done = true
+	}
+}
+
+// valueOf gives what follows a quoted key and its colon in a line, nil when
+// the line has no such key. Not all who speak this dialect write without
+// white space.
+func valueOf(line []byte, key string) []byte {
+	const space = " \t"
+	for {
+		i := bytes.Index(line, []byte(key))
+		if i < 0 {
+			return nil
+		}
+		line = bytes.TrimLeft(line[i+len(key):], space)
+		if value, ok := bytes.CutPrefix(line, []byte(":")); ok {
+			return bytes.TrimLeft(value, space)
+		}
 	}
 }
 

@@ -87,6 +87,29 @@ func TestForwardWholeLines(t *testing.T) {
 	}
 }
 
+// TestForwardWhiteSpace: an answer is complete however its last line is
+// spaced, and its text never makes it so.
+func TestForwardWhiteSpace(t *testing.T) {
+	t.Parallel()
+	for line, whole := range map[string]bool{
+		`{"model": "m", "done": true, "eval_count": 3}`:      true,
+		"{\"done\"\t:\t true}":                               true,
+		`{"error" : "the runner ended"}`:                     true,
+		`{"done_reason": "done", "done": true}`:              true,
+		`{"done": false, "message": {"role": "done"}}`:       false,
+		`{"response": "\"done\": true", "done": false}`:      false,
+		`{"response": "\"error\": \"none\"", "done": false}`: false,
+	} {
+		reply, err := script(t, false, line+"\n").Forward(ctx(t), &provider.ForwardRequest{Method: "POST", Path: "/api/chat", Body: []byte(`{}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := readStream(t, reply.Stream); got != line+"\n" || errors.Is(err, io.EOF) != whole {
+			t.Errorf("%s gave %q, %v", line, got, err)
+		}
+	}
+}
+
 func TestForwardBreaksOff(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
