@@ -18,8 +18,8 @@ const (
 // tidy gives memory back to the system when there is nothing to do, until ctx
 // ends. The 19 MiB in which one password is hashed would else stay resident
 // for minutes, and most of a small server's memory would be such blocks.
-func (s *Server) tidy(ctx context.Context) {
-	tick := time.NewTicker(quietFor)
+func (s *Server) tidy(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var seen int64   // requests taken, a tick ago
 	var after uint64 // what the heap held after the last time; nothing at the start

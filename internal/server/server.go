@@ -152,7 +152,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer tidied.Wait()
 	idle, rest := context.WithCancel(ctx)
 	defer rest()
-	tidied.Go(func() { s.tidy(idle) })
+	tidied.Go(func() { s.tidy(idle, quietFor) })
 	s.gate.state.Store(int32(ready))
 	for _, w := range s.cfg.Warnings() {
 		s.log.Warn(w)
