@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -28,14 +29,20 @@ type target struct {
 	PID  int // of the process whose CPU time is counted; 0 is none
 }
 
-// chat is the request that everything is measured with: about 1 KiB.
-func chat(t target, model string, stream bool) ([]byte, string, error) {
+// chat is the request that everything is measured with: about 1 KiB, or a
+// prompt of size bytes; over a MiB it is an image.
+func chat(t target, model string, stream bool, size int) ([]byte, string, error) {
 	u, err := url.Parse(t.URL)
 	if err != nil {
 		return nil, "", err
 	}
-	text := bytes.Repeat([]byte("Why is the sky blue? "), 43)
-	body := fmt.Sprintf(`{"model":%q,"stream":%v,"messages":[{"role":"user","content":%q}],"temperature":0.7}`, model, stream, text)
+	text := bytes.Repeat([]byte("Why is the sky blue? "), max(43, size/21))
+	content := fmt.Sprintf("%q", text)
+	if size > 1<<20 {
+		image := base64.StdEncoding.EncodeToString(text[:size/4*3])
+		content = fmt.Sprintf(`[{"type":"text","text":"What is it?"},{"type":"image_url","image_url":{"url":"data:image/png;base64,%s"}}]`, image)
+	}
+	body := fmt.Sprintf(`{"model":%q,"stream":%v,"messages":[{"role":"user","content":%s}],"temperature":0.7}`, model, stream, content)
 	auth := ""
 	if t.Key != "" {
 		auth = "Authorization: Bearer " + t.Key + "\r\n"

@@ -25,15 +25,25 @@ func cpuTime(pid int) time.Duration {
 }
 
 // resident is the memory of a process in KiB.
-func resident(pid int) (int, error) {
+func resident(pid int) (int, error) { return status(pid, "VmRSS:") }
+
+// forgetPeak starts the record of a process's largest memory anew.
+func forgetPeak(pid int) {
+	os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0) // without it peaks are those of the whole life
+}
+
+// peak is the largest memory of a process in KiB since forgetPeak.
+func peak(pid int) (int, error) { return status(pid, "VmHWM:") }
+
+func status(pid int, name string) (int, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			return strconv.Atoi(strings.Fields(rest)[0])
 		}
 	}
-	return 0, fmt.Errorf("no VmRSS of process %d", pid)
+	return 0, fmt.Errorf("no %s of process %d", name, pid)
 }

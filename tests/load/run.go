@@ -21,6 +21,8 @@ type sample struct {
 	P50    time.Duration `json:"p50"`
 	P99    time.Duration `json:"p99"`
 	First  time.Duration `json:"first"` // median time to the first byte of the body
+	Late   time.Duration `json:"late"`  // the same, of the 99th of a hundred
+	Peak   int           `json:"peak"`  // KiB by which the target's process grew at most
 	CPU    float64       `json:"cpu"`   // microseconds of the target's process per call
 }
 
@@ -32,6 +34,11 @@ type row struct {
 	AddedP50    float64 // (target - direct) / (proxy - direct), of medians; -1 is noise
 	AddedP99    float64
 	AddedFirst  float64
+	AddedLate   float64
+	Size        int // of the prompt, when it is not the usual one
+	Peak        int // median of the target's growth, KiB
+	PeakProxy   int
+	FailedProxy int
 	CPU         float64 // of the target to the proxy
 	OfDirect    float64 // rate of the target to direct
 	ProxyDirect float64 // rate of the proxy to direct
@@ -55,7 +62,7 @@ func run(args []string) error {
 	flags.IntVar(&p.rounds, "rounds", 9, "rounds of each mode")
 	flags.DurationVar(&p.slot, "slot", 700*time.Millisecond, "time of one target in one round")
 	asJSON := flags.Bool("json", false, "print JSON only")
-	modes := flags.String("modes", "1,16,16s", "numbers of connections; s is streamed")
+	modes := flags.String("modes", "1,16,16s", "numbers of connections, s is streamed, @N with a prompt of N bytes")
 	direct := flags.String("direct", "http://127.0.0.1:9000/v1/chat/completions", "the mock itself")
 	flags.Func("target", "name=URL[,key=K][,pid=N]; the first is the proxy to compare with", func(s string) error {
 		t, err := parseTarget(s)
@@ -69,12 +76,17 @@ func run(args []string) error {
 	p.targets = append([]target{{Name: "direct", URL: *direct}}, p.targets...)
 	var rows []row
 	for _, mode := range strings.Split(*modes, ",") {
-		count, stream := strings.CutSuffix(mode, "s")
+		count, large, _ := strings.Cut(mode, "@")
+		count, stream := strings.CutSuffix(count, "s")
 		c, err := strconv.Atoi(count)
 		if err != nil {
 			return err
 		}
-		more, err := p.mode(c, stream)
+		size, err := strconv.Atoi("0" + large)
+		if err != nil {
+			return err
+		}
+		more, err := p.mode(c, stream, size)
 		if err != nil {
 			return err
 		}
@@ -108,11 +120,16 @@ func parseTarget(s string) (t target, err error) {
 }
 
 // mode runs all rounds of one number of connections.
-func (p *plan) mode(c int, stream bool) ([]row, error) {
+func (p *plan) mode(c int, stream bool, size int) ([]row, error) {
 	samples := make([][]sample, len(p.targets))
 	for round := range p.rounds + 1 {
 		for _, i := range rand.Perm(len(p.targets)) {
-			s, err := load(p.targets[i], p.model, c, stream, p.slot)
+			t := p.targets[i]
+			request, host, err := chat(t, p.model, stream, size)
+			if err != nil {
+				return nil, err
+			}
+			s, err := drive(t, host, request, c, p.slot)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", p.targets[i].Name, err)
 			}
@@ -123,7 +140,12 @@ func (p *plan) mode(c int, stream bool) ([]row, error) {
 	}
 	var rows []row
 	for i := 2; i < len(p.targets); i++ {
-		rows = append(rows, compare(p.targets[i].Name, c, stream, samples[0], samples[1], samples[i]))
+		r := compare(p.targets[i].Name, c, stream, samples[0], samples[1], samples[i])
+		r.Size = size
+		if err := r.record(); err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
 	}
 	return rows, nil
 }
@@ -158,24 +180,44 @@ func compare(name string, c int, stream bool, direct, proxy, ours []sample) row 
 	r.AddedP50 = added(func(s sample) time.Duration { return s.P50 })
 	r.AddedP99 = added(func(s sample) time.Duration { return s.P99 })
 	r.AddedFirst = added(func(s sample) time.Duration { return s.First })
-	for _, s := range ours {
+	r.AddedLate = added(func(s sample) time.Duration { return s.Late })
+	r.Peak = int(over(func(_, _, o sample) float64 { return float64(o.Peak) }))
+	r.PeakProxy = int(over(func(_, p, _ sample) float64 { return float64(p.Peak) }))
+	for i, s := range ours {
 		r.Failed += s.Failed
+		r.FailedProxy += proxy[i].Failed
 	}
 	return r
 }
 
-// load drives one target with c connections in a closed loop for a while.
-func load(t target, model string, c int, stream bool, d time.Duration) (s sample, err error) {
-	request, host, err := chat(t, model, stream)
-	if err != nil {
-		return s, err
+// record notes what the row says of the goals.
+func (r *row) record() error {
+	name := fmt.Sprintf("%s c=%d", r.Mode, r.C)
+	limit := 1.0
+	if r.Size > 0 {
+		name, limit = fmt.Sprintf("%s, prompt of %d KB", name, r.Size/1000), 1.1
 	}
+	all := []figure{atMost(name+": added latency p50 / proxy's", r.AddedP50, "×", limit)}
+	if r.Size == 0 {
+		all = append(all, atLeast(name+": throughput / proxy's", r.Rate, "×", 1), atMost(name+": added latency p99 / proxy's", r.AddedP99, "×", limit))
+	}
+	if r.Mode == "stream" {
+		all = append(all, atMost(name+": added time to the first chunk p50 / proxy's", r.AddedFirst, "×", limit),
+			atMost(name+": the same, p99", r.AddedLate, "×", limit), atMost(name+": CPU / proxy's", r.CPU, "×", 1.2))
+	}
+	return record(slices.DeleteFunc(all, func(f figure) bool { return f.value == -1 })...) // noise says nothing
+}
+
+// drive asks one target over c connections in a closed loop for a while.
+func drive(t target, host string, request []byte, c int, d time.Duration) (s sample, err error) {
 	clients := make([]*client, c)
 	for i := range clients {
 		if clients[i], err = warm(host, request); err != nil {
 			return s, err
 		}
 	}
+	forgetPeak(t.PID)
+	resting, _ := resident(t.PID) // nothing is known of a target without a process
 	before := cpuTime(t.PID)
 	start := time.Now()
 	var mu sync.Mutex
@@ -214,6 +256,10 @@ func load(t target, model string, c int, stream bool, d time.Duration) (s sample
 	slices.Sort(first)
 	s.Rate = float64(s.Calls) / took.Seconds()
 	s.P50, s.P99, s.First = whole[s.Calls/2], whole[s.Calls*99/100], first[s.Calls/2]
+	s.Late = first[s.Calls*99/100]
+	if most, err := peak(t.PID); err == nil {
+		s.Peak = max(most-resting, 0)
+	}
 	s.CPU = float64((cpuTime(t.PID) - before).Microseconds()) / float64(s.Calls)
 	return s, nil
 }
@@ -239,11 +285,16 @@ func warm(host string, request []byte) (*client, error) {
 
 // table prints the rows in Markdown.
 func table(rows []row) {
-	fmt.Println("| target | mode | c | throughput / proxy | added p50 / proxy's | added p99 / proxy's | added first byte | CPU / proxy | of direct (proxy) | calls/s | failed |")
-	fmt.Println("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	fmt.Println("| target | mode | c | throughput / proxy | added p50 / proxy's | p99 | first byte p50 | p99 | CPU / proxy | of direct (proxy) | calls/s | grew KiB (proxy) | failed (proxy) |")
+	fmt.Println("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, r := range rows {
-		fmt.Printf("| %s | %s | %d | %.2f | %s | %s | %s | %.2f | %.2f (%.2f) | %.0f | %d |\n",
-			r.Name, r.Mode, r.C, r.Rate, ratio(r.AddedP50), ratio(r.AddedP99), ratio(r.AddedFirst), r.CPU, r.OfDirect, r.ProxyDirect, r.PerSecond, r.Failed)
+		mode := r.Mode
+		if r.Size > 0 {
+			mode = fmt.Sprintf("%s, %d KB", mode, r.Size/1000)
+		}
+		fmt.Printf("| %s | %s | %d | %.2f | %s | %s | %s | %s | %.2f | %.2f (%.2f) | %.0f | %d (%d) | %d (%d) |\n",
+			r.Name, mode, r.C, r.Rate, ratio(r.AddedP50), ratio(r.AddedP99), ratio(r.AddedFirst), ratio(r.AddedLate), r.CPU, r.OfDirect, r.ProxyDirect,
+			r.PerSecond, r.Peak, r.PeakProxy, r.Failed, r.FailedProxy)
 	}
 }
 

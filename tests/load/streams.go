@@ -24,7 +24,7 @@ func streams(args []string) error {
 	if err != nil {
 		return err
 	}
-	request, host, err := chat(t, *model, true)
+	request, host, err := chat(t, *model, true, 0)
 	if err != nil {
 		return err
 	}
@@ -58,11 +58,12 @@ func streams(args []string) error {
 		counts, sizes = append(counts, n), append(sizes, rss)
 	}
 	last := len(counts) - 1
-	fmt.Printf("%s: %.1f KiB each, from %d to %d\n", t.Name, float64(sizes[last]-sizes[0])/float64(counts[last]-counts[0]), counts[0], counts[last])
+	each := float64(sizes[last]-sizes[0]) / float64(counts[last]-counts[0])
+	fmt.Printf("%s: %.1f KiB each, from %d to %d\n", t.Name, each, counts[0], counts[last])
 	for _, c := range open {
 		c.Close()
 	}
-	return nil
+	return record(atMost("memory of an open stream", each, "KiB", 16))
 }
 
 // cancel opens streams, leaves, and measures how soon the mock knows. The mock
@@ -79,7 +80,7 @@ func cancel(args []string) error {
 	if err != nil {
 		return err
 	}
-	request, host, err := chat(t, *model, true)
+	request, host, err := chat(t, *model, true, 0)
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func cancel(args []string) error {
 	}
 	slices.Sort(took)
 	fmt.Printf("%s: upstream told after %v (median), %v (p99), %v (worst) in %d rounds\n", t.Name, took[len(took)/2], took[len(took)*99/100], took[len(took)-1], len(took))
-	return nil
+	return record(atMost("client leaves: upstream told, p99", float64(took[len(took)*99/100].Microseconds())/1000, "ms", 50))
 }
 
 // cancelled asks the mock how many streams were left.
