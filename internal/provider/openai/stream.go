@@ -50,6 +50,13 @@ func (s *stream) Next() ([]byte, error) {
 			return s.end(err)
 		}
 		block, err := s.frame.Feed(b)
+		if s.frame.Done() {
+			// The blank line behind [DONE] may be on its way: it is not waited for.
+			if rest := s.frame.Finish(); len(rest) > 0 {
+				s.last = append(append(s.last[:0], block...), rest...)
+				block = s.last
+			}
+		}
 		if s.frame.Failed() {
 			block = s.redact.Bytes(block)
 		}
