@@ -42,6 +42,8 @@ type Config struct {
 	AllModels    bool // BYPASS_MODEL_ACCESS_CONTROL
 	AdminSeesAll bool // BYPASS_ADMIN_ACCESS_CONTROL
 
+	OpenAIPassthrough bool // ENABLE_OPENAI_API_PASSTHROUGH
+
 	LogLevel    string // "debug", "info", "warn" or "error"
 	LogFormat   string // "auto", "text" or "json"
 	MetricsAddr string // "" is off

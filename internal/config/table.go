@@ -71,6 +71,9 @@ var table = []Variable{
 		set: boolean(func(c *Config) *bool { return &c.AllModels })},
 	{Name: "BYPASS_ADMIN_ACCESS_CONTROL", Default: "true", Doc: "Administrators may use what was not granted to them.",
 		set: boolean(func(c *Config) *bool { return &c.AdminSeesAll })},
+	{Name: "ENABLE_OPENAI_API_PASSTHROUGH", Default: "false",
+		Doc: "Every verified user may make any call of a provider's API below /openai, with the key of the connection: also one that lists or deletes files of others.",
+		set: boolean(func(c *Config) *bool { return &c.OpenAIPassthrough })},
 
 	{Name: "GLOBAL_LOG_LEVEL", Flag: "log-level", Default: "info", Doc: "`debug`, `info`, `warn` or `error`.",
 		set: level},
