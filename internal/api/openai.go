@@ -67,14 +67,8 @@ func (a *API) openAIRoutes() []route.Route {
 			Errors: []int{400, 403, 404, 429, 500, 502, 503, 504}, Handler: a.openAIEmbed,
 		},
 	}
-	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
-		rows = append(rows, route.Route{
-			Method: method, Path: base + "/{path...}", Op: "openai_other_" + strings.ToLower(method), Tag: "openai", Who: route.Verified, Dialect: route.OpenAIError,
-			Summary: "Nothing is passed on to providers unseen", Errors: []int{http.StatusForbidden},
-			Handler: func(http.ResponseWriter, *http.Request, *route.Call) error {
-				return errdefs.New(errdefs.Forbidden, "Requests are not passed through to providers on this server. Use the documented routes.")
-			},
-		})
+	for _, more := range [][]route.Route{a.openAIUseRoutes(), a.openAIManageRoutes(), a.openAIPassRoutes()} {
+		rows = append(rows, more...)
 	}
 	return rows
 }
@@ -129,16 +123,30 @@ func (a *API) openAIModelsOf(w http.ResponseWriter, r *http.Request, _ *route.Ca
 	if err := a.openAIOn(); err != nil {
 		return err
 	}
+	b, err := a.openAIOf(r)
+	if err != nil {
+		return err
+	}
+	return writeUpstreamModels(w, r, b)
+}
+
+// openAIOf is the connection that the path names.
+func (a *API) openAIOf(r *http.Request) (*provider.Backend, error) {
 	args := route.ArgsOf(r)
 	index := args.PathInt("url_idx")
 	if err := args.Err(); err != nil {
-		return err
+		return nil, err
 	}
+	return a.openAIBackend(index)
+}
+
+// openAIBackend is the connection of a number, if it is switched on.
+func (a *API) openAIBackend(index int) (*provider.Backend, error) {
 	all := a.Models.Backends(provider.OpenAI)
 	if index < 0 || index >= len(all) || !all[index].Enabled() {
-		return errdefs.Newf(errdefs.NotFound, "There is no OpenAI-compatible connection %d, or it is switched off.", index)
+		return nil, errdefs.Newf(errdefs.NotFound, "There is no OpenAI-compatible connection %d, or it is switched off.", index)
 	}
-	return writeUpstreamModels(w, r, all[index])
+	return all[index], nil
 }
 
 // openAIWait is how long an upstream may take to list its models.

@@ -36,6 +36,9 @@ func (g *Registry) Resolve(ctx context.Context, who *access.Principal, id string
 	return &e.Target, nil
 }
 
+// Knows reports whether there is a model of that id, whoever may use it.
+func (g *Registry) Knows(id string) bool { return g.snap.Load().byID[id] != nil }
+
 func notFound() error { return errdefs.New(errdefs.NotFound, "Model not found") }
 
 // missing is the id that keeps another one from being usable: itself when it

@@ -12,10 +12,7 @@ import (
 // model, a JSON object or empty, laid under it. Its system prompt goes in front
 // of the instructions. Where nothing differs, doc's own bytes are given.
 func ResponsesBody(doc *rawjson.Doc, model string, params []byte, who Caller, now time.Time) []byte {
-	var set []rawjson.Set
-	if plain, ok := rawjson.Plain(doc.Get("model")); !ok || string(plain) != model {
-		set = append(set, rawjson.Set{Key: "model", Value: rawjson.AppendString(nil, model)})
-	}
+	set := named(doc, model)
 	if prompt, _ := rawjson.Unquote(rawjson.Lookup(params, "system")); prompt != "" {
 		prompt = FillPrompt(prompt, who, now)
 		if own, ok := doc.String("instructions"); ok && own != "" {
@@ -32,10 +29,31 @@ func ResponsesBody(doc *rawjson.Doc, model string, params []byte, who Caller, no
 			set = append(set, rawjson.Set{Key: p.to, Value: value})
 		}
 	}
-	if len(set) == 0 && !doc.Duplicate && !anyMember(doc, responsesLookalike) {
+	return edited(doc, responsesLookalike, set)
+}
+
+// NamedBody gives a body of any other call with the upstream's name of the
+// model.
+func NamedBody(doc *rawjson.Doc, model string) []byte {
+	return edited(doc, Lookalike, named(doc, model))
+}
+
+// NamelessBody gives a body that names no model, without what an upstream could
+// take for one.
+func NamelessBody(doc *rawjson.Doc) []byte { return edited(doc, Lookalike, nil) }
+
+func named(doc *rawjson.Doc, model string) []rawjson.Set {
+	if plain, ok := rawjson.Plain(doc.Get("model")); ok && string(plain) == model {
+		return nil
+	}
+	return []rawjson.Set{{Key: "model", Value: rawjson.AppendString(nil, model)}}
+}
+
+func edited(doc *rawjson.Doc, drop func(key []byte) bool, set []rawjson.Set) []byte {
+	if len(set) == 0 && !doc.Duplicate && !anyMember(doc, drop) {
 		return doc.Raw
 	}
-	return doc.Append(make([]byte, 0, len(doc.Raw)+512), responsesLookalike, set)
+	return doc.Append(make([]byte, 0, len(doc.Raw)+512), drop, set)
 }
 
 // responsesLookalike is Lookalike for what is settled in a body of /responses.

@@ -143,3 +143,29 @@ type Embedding struct {
 	Index     int             `json:"index"`
 	Embedding json.RawMessage `json:"embedding"`
 }
+
+// ResponseRequest is the body of a responses route, as far as it is common to
+// the servers that have one.
+type ResponseRequest struct {
+	Model              string          `json:"model" require:"true"`
+	Input              json.RawMessage `json:"input,omitempty"` // a text or a list of items
+	Instructions       string          `json:"instructions,omitempty"`
+	Stream             bool            `json:"stream,omitempty"`
+	Temperature        *float64        `json:"temperature,omitempty"`
+	TopP               *float64        `json:"top_p,omitempty"`
+	MaxOutputTokens    *int            `json:"max_output_tokens,omitempty"`
+	Tools              json.RawMessage `json:"tools,omitempty"`
+	ToolChoice         json.RawMessage `json:"tool_choice,omitempty"`
+	PreviousResponseID string          `json:"previous_response_id,omitempty"`
+}
+
+// SpeechRequest is the body of a speech route.
+type SpeechRequest struct {
+	Model          string   `json:"model" require:"true"`
+	Input          string   `json:"input"`
+	Voice          string   `json:"voice"`
+	Instructions   string   `json:"instructions,omitempty"`
+	ResponseFormat string   `json:"response_format,omitempty"` // mp3, opus, aac, flac, wav or pcm
+	Speed          *float64 `json:"speed,omitempty"`
+	StreamFormat   string   `json:"stream_format,omitempty"` // audio or sse
+}
