@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 
 	"portico/internal/api/route"
@@ -13,7 +14,7 @@ import (
 // by the upper-case names of the documented form.
 func (a *API) adminConfigRoutes() []route.Route {
 	const base = "/api/v1/auths/admin/config"
-	return []route.Route{
+	return ofAccounts([]route.Route{
 		{
 			Method: "GET", Path: base, Op: "admin_config", Tag: "auths", Who: route.Admin,
 			Summary: "Settings of accounts", Answer: map[string]json.RawMessage{},
@@ -32,7 +33,7 @@ func (a *API) adminConfigRoutes() []route.Route {
 				return map[string]bool{"ENABLE_LDAP": false}, nil
 			}),
 		},
-	}
+	})
 }
 
 // adminForm is the form's name of each setting.
@@ -59,8 +60,20 @@ var adminForm = []struct{ field, name string }{
 	{"RESPONSE_WATERMARK", setting.ResponseWatermark.Name},
 }
 
+// adminAbsent are the fields of features that are not here, as they are where
+// those are off: who reads the form finds all of it.
+var adminAbsent = map[string]json.RawMessage{
+	"ENABLE_MFA": json.RawMessage("false"), "MFA_ALLOW_OAUTH_BYPASS": json.RawMessage("false"), "MFA_ALLOW_TRUSTED_HEADER_BYPASS": json.RawMessage("false"),
+	"DEFAULT_INTERFACE_SETTINGS": json.RawMessage("{}"), "I18N": json.RawMessage("{}"), "FOLDER_MAX_FILE_COUNT": json.RawMessage(`""`),
+	"ENABLE_AUTOMATIONS": json.RawMessage("false"), "AUTOMATION_MAX_COUNT": json.RawMessage(`""`), "AUTOMATION_MIN_INTERVAL": json.RawMessage(`""`),
+	"ENABLE_CHANNELS": json.RawMessage("false"), "ENABLE_ENCRYPTED_CHANNELS": json.RawMessage("false"), "CHANNEL_MODEL_RESPONSE_MODE": json.RawMessage(`"thread"`),
+	"ENABLE_APPS": json.RawMessage("false"), "ENABLE_CALENDAR": json.RawMessage("false"), "ENABLE_USER_STATUS": json.RawMessage("false"),
+	"ENABLE_MEMORY_SYSTEM_CONTEXT": json.RawMessage("false"), "ENABLE_SKILL_LAZY_LOADING": json.RawMessage("false"),
+	"SKILL_CONTENT_MAX_CHARS": json.RawMessage("null"), "SKILL_PREVIEW_MAX_CHARS": json.RawMessage("null"),
+}
+
 func (a *API) adminConfig(context.Context, *route.Call) (map[string]json.RawMessage, error) {
-	out := make(map[string]json.RawMessage, len(adminForm))
+	out := maps.Clone(adminAbsent)
 	for _, f := range adminForm {
 		out[f.field] = a.Settings.Raw(f.name)
 	}

@@ -12,7 +12,7 @@ import (
 // clients know as the only one, and any number of others.
 func (a *API) keyRoutes() []route.Route {
 	const one, many = "/api/v1/auths/api_key", "/api/v1/auths/api_keys"
-	return []route.Route{
+	return ofAccounts([]route.Route{
 		{
 			Method: "POST", Path: one, Op: "rotate_api_key", Tag: "api keys", Who: route.Current,
 			Summary: "Make the API key named default anew", Answer: oneKeyAnswer{}, Errors: []int{403, 409},
@@ -57,7 +57,7 @@ func (a *API) keyRoutes() []route.Route {
 			Summary: "End an API key at once", Answer: true, Errors: []int{404},
 			Handler: a.deleteKey,
 		},
-	}
+	})
 }
 
 type oneKeyAnswer struct {
@@ -120,9 +120,9 @@ func unlessZero(n int64) *int64 {
 	return &n
 }
 
-func notNil(list []string) []string {
+func notNil[T any](list []T) []T {
 	if list == nil {
-		return []string{}
+		return []T{}
 	}
 	return list
 }

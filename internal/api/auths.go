@@ -15,7 +15,7 @@ import (
 // authRoutes let people in and out and keep their own account.
 func (a *API) authRoutes() []route.Route {
 	const base = "/api/v1/auths"
-	return []route.Route{
+	return ofAccounts([]route.Route{
 		{
 			Method: "POST", Path: base + "/signup", Op: "sign_up", Tag: "auths", Who: route.Public,
 			Summary: "Make an account and sign in", Body: signUpForm{}, Answer: sessionAnswer{}, Errors: []int{400, 403, 429},
@@ -77,7 +77,36 @@ func (a *API) authRoutes() []route.Route {
 			Summary: "Whom to ask for help", Answer: detailsAnswer{}, Errors: []int{400},
 			Handler: route.NoBody(a.adminDetails),
 		},
+	})
+}
+
+// ofAccounts gives rows below /api/v1/auths what they have in common: nothing
+// on the way keeps their answers, and a faulty body is answered with one
+// sentence as its detail, as documented for these routes alone.
+func ofAccounts(rows []route.Route) []route.Route {
+	for i := range rows {
+		handle := rows[i].Handler
+		rows[i].Handler = func(w http.ResponseWriter, r *http.Request, c *route.Call) error {
+			w.Header()["Cache-Control"] = noStore
+			return inOneSentence(handle(w, r, c))
+		}
 	}
+	return rows
+}
+
+var noStore = []string{"no-store"}
+
+// inOneSentence drops the list of a 422.
+func inOneSentence(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e := errdefs.From(err); e.Kind == errdefs.Unprocessable {
+		plain := *e
+		plain.Fields = nil
+		return &plain
+	}
+	return err
 }
 
 // refuse answers where there is nothing but a reason.
@@ -166,7 +195,7 @@ type detailsAnswer struct {
 func (a *API) signUp(w http.ResponseWriter, r *http.Request, c *route.Call) error {
 	var in signUpForm
 	if err := route.Decode(w, r, c, &in); err != nil {
-		return inOneSentence(err)
+		return err
 	}
 	if err := a.ownFirst(r); err != nil {
 		return err
@@ -178,17 +207,6 @@ func (a *API) signUp(w http.ResponseWriter, r *http.Request, c *route.Call) erro
 		return err
 	}
 	return a.welcome(w, r, s)
-}
-
-// inOneSentence drops the list of a 422: the documented sign-up, alone among
-// the routes, answers it with one sentence as its detail.
-func inOneSentence(err error) error {
-	if e := errdefs.From(err); e.Kind == errdefs.Unprocessable {
-		plain := *e
-		plain.Fields = nil
-		return &plain
-	}
-	return err
 }
 
 // ownFirst keeps any page that a browser visits from becoming the

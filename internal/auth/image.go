@@ -36,5 +36,5 @@ func DecodeImage(address string) (mediaType string, picture []byte, err error) {
 }
 
 func errImage() error {
-	return errdefs.New(errdefs.Invalid, "The profile image must be a PNG, JPEG, GIF or WebP picture.")
+	return errdefs.New(errdefs.Unprocessable, "The profile image must be a PNG, JPEG, GIF or WebP picture.")
 }

@@ -379,15 +379,23 @@ func validZone(name string) bool {
 	})
 }
 
-// checkImage accepts the default, an address, or a small picture in the text.
+// checkImage accepts a path of this server, such as the default, an address on
+// the web, or a small picture in the text: a page may show it as it is.
 func checkImage(image string) error {
 	if len(image) > longestImage {
 		return errdefs.New(errdefs.Invalid, "The profile image is too large: it may have at most 1 MiB.")
 	}
-	if strings.HasPrefix(image, "data:") {
-		if _, _, err := DecodeImage(image); err != nil {
-			return err
-		}
+	switch u, err := url.Parse(image); {
+	case image == "":
+		return nil
+	case strings.HasPrefix(image, "data:"):
+		_, _, err := DecodeImage(image)
+		return err
+	case err != nil || strings.ContainsRune(image, '\\'):
+	case u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http"):
+		return nil
+	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/"):
+		return nil
 	}
-	return nil
+	return errdefs.New(errdefs.Unprocessable, "The profile image must be a picture in the text, or an address that begins with https://, http:// or /.")
 }
