@@ -1,11 +1,12 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 
+	"portico/internal/access"
 	"portico/internal/api/route"
 	"portico/internal/errdefs"
 	"portico/internal/setting"
@@ -62,7 +63,7 @@ func (a *API) userRoutes() []route.Route {
 		},
 		{
 			Method: "POST", Path: base + "/user/settings/update", Op: "set_user_settings", Tag: "users", Who: route.Verified,
-			Summary: "Keep a JSON object for the caller's client", Body: map[string]any{}, Answer: map[string]any{}, Handler: a.setUserSettings,
+			Summary: "Add to the JSON object that is kept for the caller's client", Body: map[string]any{}, Answer: map[string]any{}, Handler: a.setUserSettings,
 		},
 		{
 			Method: "GET", Path: base + "/user/info", Op: "user_info", Tag: "users", Who: route.Verified,
@@ -74,17 +75,17 @@ func (a *API) userRoutes() []route.Route {
 		},
 		{
 			Method: "GET", Path: base + "/{id}", Op: "user", Tag: "users", Who: route.Admin,
-			Summary: "One person", Answer: userAnswer{}, Errors: []int{404}, Handler: a.oneUser,
+			Summary: "One person", Answer: oneUserAnswer{}, Errors: []int{404}, Handler: a.oneUser,
 		},
 		{
 			Method: "POST", Path: base + "/{id}/update", Also: []string{base + "/{id}/update/role"}, Op: "update_user", Tag: "users", Who: route.Admin,
-			Summary: "Change role, name, e-mail, picture or password of somebody", Body: userForm{}, Answer: userAnswer{},
-			Doc:     "What is not given stays as it is. A new password ends all sessions. The last administrator stays one.",
-			MaxBody: 2 << 20, Errors: []int{400, 404, 409}, Handler: a.updateUser,
+			Summary: "Change role, name, e-mail, picture or password of somebody", Body: userForm{}, Answer: oneUserAnswer{},
+			Doc:     "What is not given stays as it is. A new password ends all sessions. The last administrator stays one, and the first one's account is changed by its owner alone.",
+			MaxBody: 2 << 20, Errors: []int{400, 403, 404, 409}, Handler: a.updateUser,
 		},
 		{
 			Method: "POST", Path: base + "/{id}/sessions/revoke", Op: "revoke_sessions", Tag: "users", Who: route.Admin,
-			Summary: "End all sessions of somebody", Answer: true, Errors: []int{404}, Handler: a.revokeSessions,
+			Summary: "End all sessions of somebody", Answer: true, Errors: []int{403, 404}, Handler: a.revokeSessions,
 		},
 		{
 			Method: "DELETE", Path: base + "/{id}", Op: "delete_user", Tag: "users", Who: route.Admin,
@@ -137,8 +138,34 @@ type userAnswer struct {
 }
 
 type peopleAnswer struct {
-	Users []personAnswer `json:"users"`
-	Total int            `json:"total"`
+	Users []foundAnswer `json:"users"`
+	Total int           `json:"total"`
+}
+
+// foundAnswer is somebody in a list. What is not kept here is null.
+type foundAnswer struct {
+	personAnswer
+	Bio             *string       `json:"bio"`
+	Timezone        *string       `json:"timezone"`
+	StatusEmoji     *string       `json:"status_emoji"`
+	StatusMessage   *string       `json:"status_message"`
+	StatusExpiresAt *int64        `json:"status_expires_at"`
+	LastActiveAt    int64         `json:"last_active_at"`
+	IsActive        bool          `json:"is_active"` // within the last minutes
+	Groups          []groupAnswer `json:"groups"`
+}
+
+// groupAnswer names a group.
+type groupAnswer struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// oneUserAnswer is all of a person, with the names of their groups.
+type oneUserAnswer struct {
+	userAnswer
+	IsActive bool          `json:"is_active"`
+	Groups   []groupAnswer `json:"groups"`
 }
 
 type userForm struct {
@@ -155,9 +182,7 @@ func userOf(u *user.User, groups []string) userAnswer {
 		Info: rawOrNull(u.Info), Settings: rawOrNull(u.Settings),
 		LastActiveAt: u.LastActiveAt, UpdatedAt: u.UpdatedAt, CreatedAt: u.CreatedAt, GroupIDs: notNil(groups),
 	}
-	if u.Timezone != "" {
-		out.Timezone = &u.Timezone
-	}
+	out.Timezone = orNull(u.Timezone)
 	return out
 }
 
@@ -217,19 +242,61 @@ func (a *API) searchUsers(w http.ResponseWriter, r *http.Request, c *route.Call)
 	return route.WriteJSON(w, http.StatusOK, out)
 }
 
-func (a *API) people(ctx context.Context, f user.Filter, emails bool) (peopleAnswer, error) {
+// people lists those whom f selects; whole is with what only administrators
+// see of others.
+func (a *API) people(ctx context.Context, f user.Filter, whole bool) (peopleAnswer, error) {
 	found, total, err := a.Users.Users(ctx, f)
 	if err != nil {
 		return peopleAnswer{}, err
 	}
-	out := peopleAnswer{Users: make([]personAnswer, 0, len(found)), Total: total}
+	out := peopleAnswer{Users: make([]foundAnswer, 0, len(found)), Total: total}
+	var groups map[string][]groupAnswer
+	if whole {
+		if groups, err = a.groupsOf(ctx, found); err != nil {
+			return peopleAnswer{}, err
+		}
+	}
 	for _, u := range found {
-		p := personOf(u)
+		p := foundAnswer{personAnswer: personOf(u), LastActiveAt: u.LastActiveAt, IsActive: a.active(u), Groups: notNil(groups[u.ID])}
 		p.Image = imageOf(u)
-		if !emails {
+		if whole {
+			p.Timezone = orNull(u.Timezone)
+		} else {
 			p.Email = ""
 		}
 		out.Users = append(out.Users, p)
+	}
+	return out, nil
+}
+
+// active reports whether somebody did something within the last minutes.
+func (a *API) active(u *user.User) bool {
+	return a.now().Unix()-u.LastActiveAt < 3*60
+}
+
+// groupsOf gives the groups of each of many people.
+func (a *API) groupsOf(ctx context.Context, people []*user.User) (map[string][]groupAnswer, error) {
+	ids := make([]string, len(people))
+	for i, u := range people {
+		ids[i] = u.ID
+	}
+	each, err := a.Users.GroupsOfEach(ctx, ids)
+	if err != nil || len(each) == 0 {
+		return nil, err
+	}
+	all, err := a.Users.Groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]string, len(all))
+	for _, g := range all {
+		names[g.ID] = g.Name
+	}
+	out := make(map[string][]groupAnswer, len(each))
+	for id, groups := range each {
+		for _, g := range groups {
+			out[id] = append(out[id], groupAnswer{ID: g, Name: names[g]})
+		}
 	}
 	return out, nil
 }
@@ -243,11 +310,41 @@ func (a *API) oneUser(w http.ResponseWriter, r *http.Request, _ *route.Call) err
 }
 
 func (a *API) writeUser(w http.ResponseWriter, r *http.Request, u *user.User) error {
-	groups, err := a.Users.GroupsOf(r.Context(), u.ID)
+	groups, err := a.groupsOf(r.Context(), []*user.User{u})
 	if err != nil {
 		return err
 	}
-	return route.WriteJSON(w, http.StatusOK, userOf(u, groups))
+	out := oneUserAnswer{IsActive: a.active(u), Groups: notNil(groups[u.ID])}
+	ids := make([]string, len(out.Groups))
+	for i, g := range out.Groups {
+		ids[i] = g.ID
+	}
+	out.userAnswer = userOf(u, ids)
+	return route.WriteJSON(w, http.StatusOK, out)
+}
+
+// keepFounder fails when another administrator would change the one who came
+// first: who set a server up cannot be put out of it.
+func (a *API) keepFounder(ctx context.Context, who *access.Principal, id string) error {
+	founder, err := a.founder(ctx)
+	if err == nil && id == founder && who.UserID != id {
+		err = errdefs.New(errdefs.Forbidden, "The first administrator's account is changed by its owner alone.")
+	}
+	return err
+}
+
+// founder is the id of the first account, while that is an administrator's.
+func (a *API) founder(ctx context.Context) (string, error) {
+	oldest, _, err := a.Users.Users(ctx, user.Filter{OrderBy: "created_at", Limit: usersPage})
+	if err != nil {
+		return "", err
+	}
+	for _, u := range oldest { // times are in seconds: several may be equal
+		if u.Role == user.Admin && u.CreatedAt == oldest[0].CreatedAt {
+			return u.ID, nil
+		}
+	}
+	return "", nil
 }
 
 func (a *API) updateUser(w http.ResponseWriter, r *http.Request, c *route.Call) error {
@@ -256,6 +353,9 @@ func (a *API) updateUser(w http.ResponseWriter, r *http.Request, c *route.Call) 
 		return err
 	}
 	id := r.PathValue("id")
+	if err := a.keepFounder(r.Context(), c.Who, id); err != nil {
+		return err
+	}
 	if in.Password != nil && *in.Password != "" { // forms send it empty
 		if err := a.Auth.CheckPassword(*in.Password); err != nil {
 			return err
@@ -277,7 +377,10 @@ func (a *API) updateUser(w http.ResponseWriter, r *http.Request, c *route.Call) 
 	return a.writeUser(w, r, u)
 }
 
-func (a *API) revokeSessions(w http.ResponseWriter, r *http.Request, _ *route.Call) error {
+func (a *API) revokeSessions(w http.ResponseWriter, r *http.Request, c *route.Call) error {
+	if err := a.keepFounder(r.Context(), c.Who, r.PathValue("id")); err != nil {
+		return err
+	}
 	if err := a.Auth.EndSessions(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
@@ -287,6 +390,9 @@ func (a *API) revokeSessions(w http.ResponseWriter, r *http.Request, _ *route.Ca
 func (a *API) deleteUser(w http.ResponseWriter, r *http.Request, c *route.Call) error {
 	if r.PathValue("id") == c.Who.UserID {
 		return errdefs.New(errdefs.Forbidden, "You cannot delete your own account. Another administrator can.")
+	}
+	if err := a.keepFounder(r.Context(), c.Who, r.PathValue("id")); err != nil {
+		return err
 	}
 	if err := a.Auth.Delete(r.Context(), r.PathValue("id")); err != nil {
 		return err
@@ -313,8 +419,20 @@ func (a *API) userSettings(ctx context.Context, c *route.Call) (json.RawMessage,
 	return rawOrNull(u.Settings), nil
 }
 
+// setUserSettings lays the members that are given over those that are kept.
 func (a *API) setUserSettings(w http.ResponseWriter, r *http.Request, c *route.Call) error {
-	body, err := readObject(r, c)
+	var in map[string]json.RawMessage
+	if err := route.Decode(w, r, c, &in); err != nil {
+		return err
+	}
+	if ui := in["ui"]; len(ui) > 0 && ui[0] != '{' && string(ui) != "null" {
+		return route.Fault("dict_type", []any{"body", "ui"}, "Input should be a valid dictionary", nil)
+	}
+	u, err := a.Users.UserByID(r.Context(), c.Who.UserID)
+	if err != nil {
+		return err
+	}
+	body, err := laidOver(u.Settings, in)
 	if err != nil {
 		return err
 	}
@@ -325,22 +443,23 @@ func (a *API) setUserSettings(w http.ResponseWriter, r *http.Request, c *route.C
 	return route.WriteBody(w, http.StatusOK, body)
 }
 
-// readObject reads a body that must be a JSON object, and gives it without
-// white space but otherwise as it was sent.
-func readObject(r *http.Request, c *route.Call) ([]byte, error) {
-	body, err := route.ReadBody(r, c)
+// laidOver gives a kept JSON object with members added or replaced.
+func laidOver(kept string, in map[string]json.RawMessage) ([]byte, error) {
+	all := map[string]json.RawMessage{}
+	if kept != "" {
+		if err := json.Unmarshal([]byte(kept), &all); err != nil {
+			return nil, err
+		}
+	}
+	maps.Copy(all, in)
+	body, err := route.Marshal(all)
 	if err != nil {
 		return nil, err
 	}
-	var object struct{}
-	if err := route.Unmarshal(body, &object); err != nil {
-		return nil, err
+	if len(body) > 1<<20 {
+		return nil, errdefs.New(errdefs.TooLarge, "All that is kept of you would be larger than 1 MiB.")
 	}
-	var buf bytes.Buffer
-	if err := json.Compact(&buf, body); err != nil {
-		return nil, errdefs.New(errdefs.Unprocessable, "The body is not JSON.").WithCause(err)
-	}
-	return buf.Bytes(), nil
+	return body, nil
 }
 
 func (a *API) userInfo(ctx context.Context, c *route.Call) (json.RawMessage, error) {
@@ -360,23 +479,11 @@ func (a *API) setUserInfo(w http.ResponseWriter, r *http.Request, c *route.Call)
 	if err != nil {
 		return err
 	}
-	all := map[string]json.RawMessage{}
-	if u.Info != "" {
-		if err := json.Unmarshal([]byte(u.Info), &all); err != nil {
-			return err
-		}
-	}
-	for k, v := range in {
-		all[k] = v
-	}
-	body, err := route.Marshal(all)
+	body, err := laidOver(u.Info, in)
 	if err != nil {
 		return err
 	}
 	text := string(body)
-	if len(text) > 1<<20 {
-		return errdefs.New(errdefs.TooLarge, "All that is kept of you would be larger than 1 MiB.")
-	}
 	if _, err := a.Auth.Change(r.Context(), c.Who.UserID, user.Change{Info: &text}); err != nil {
 		return err
 	}

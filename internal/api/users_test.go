@@ -52,6 +52,50 @@ func TestUsersList(t *testing.T) {
 	if a := s.Do(t, s.User.Token, "GET", "/api/v1/users/search?query=other", nil); a.Status != 200 || strings.Contains(a.Body, "@") {
 		t.Errorf("search: %d %s", a.Status, a.Body)
 	}
+	if err := s.DB.CreateGroup(t.Context(), &user.Group{ID: "g", Name: "Band"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DB.AddMembers(t.Context(), "g", []string{s.Other.ID}); err != nil {
+		t.Fatal(err)
+	}
+	const band = `"groups":[{"id":"g","name":"Band"}]`
+	for _, c := range []struct {
+		as, path string
+		shown    bool
+	}{
+		{s.Admin.Token, "/all", true}, {s.Admin.Token, "/search?query=other", true}, {s.User.Token, "/search?query=other", false}, {s.Admin.Token, "/" + s.Other.ID, true},
+	} {
+		a := s.Do(t, c.as, "GET", "/api/v1/users"+c.path, nil)
+		if strings.Contains(a.Body, band) != c.shown || !strings.Contains(a.Body, `"groups":[`) || !strings.Contains(a.Body, `"is_active":`) || !strings.Contains(a.Body, `"last_active_at":`) {
+			t.Errorf("%s: %d %s", c.path, a.Status, a.Body)
+		}
+	}
+}
+
+// TestFounder: other administrators can do nothing to the one who came first.
+func TestFounder(t *testing.T) {
+	t.Parallel()
+	s := apitest.New(t, apitest.Options{})
+	first := &user.User{ID: "first", Email: "first@example.com", Name: "First", Role: user.Admin, CreatedAt: 1}
+	if err := s.DB.CreateUser(t.Context(), first, "", "stamp", false); err != nil {
+		t.Fatal(err)
+	}
+	for path, method := range map[string]string{"/update": "POST", "/sessions/revoke": "POST", "": "DELETE"} {
+		if a := s.Do(t, s.Admin.Token, method, "/api/v1/users/first"+path, map[string]any{"name": "Mine"}); a.Status != 403 {
+			t.Errorf("%s %s: %d %s", method, path, a.Status, a.Body)
+		}
+	}
+	if a := s.Do(t, s.Admin.Token, "POST", "/api/v1/users/"+s.Admin.ID+"/update", map[string]any{"name": "Own"}); a.Status != 200 {
+		t.Errorf("the second one's own: %d %s", a.Status, a.Body)
+	}
+	// Who is no administrator any more is like everybody.
+	role := user.Member
+	if _, err := s.DB.UpdateUser(t.Context(), "first", user.Change{Role: &role}, 2); err != nil {
+		t.Fatal(err)
+	}
+	if a := s.Do(t, s.Admin.Token, "POST", "/api/v1/users/first/update", map[string]any{"name": "Theirs"}); a.Status != 200 {
+		t.Errorf("demoted: %d %s", a.Status, a.Body)
+	}
 }
 
 // A page of people costs the same statements however many are on it.
@@ -165,6 +209,15 @@ func TestUserSettings(t *testing.T) {
 	if a := s.Do(t, s.User.Token, "GET", path, nil); a.Body != kept {
 		t.Errorf("kept: %s", a.Body)
 	}
+	for body, want := range map[string]string{`{"zz":1}`: kept[:len(kept)-1] + `,"zz":1}`, `{}`: kept[:len(kept)-1] + `,"zz":1}`} {
+		s.Do(t, s.User.Token, "POST", path+"/update", `{"zz":1}`)
+		if a := s.Do(t, s.User.Token, "POST", path+"/update", body); a.Body != want {
+			t.Errorf("%s laid over: %s", body, a.Body)
+		}
+	}
+	if a := s.Do(t, s.User.Token, "POST", path+"/update", `{"ui":"x"}`); a.Status != 422 {
+		t.Errorf("no object as ui: %d %s", a.Status, a.Body)
+	}
 	const info = "/api/v1/users/user/info"
 	s.Do(t, s.User.Token, "POST", info+"/update", `{"a":1,"b":2}`)
 	s.Do(t, s.User.Token, "POST", info+"/update", `{"b":3}`)
@@ -205,12 +258,18 @@ func TestProfileImage(t *testing.T) {
 	}
 	encoded := base64.StdEncoding.EncodeToString([]byte(gif))
 	for address, want := range map[string]int{
-		"data:image/svg+xml;base64,PHN2Zz4=": 400,
-		"data:image/png;base64," + encoded:   400, // not what it says
-		"data:text/html;base64," + encoded:   400,
-		"data:image/gif," + encoded:          400,
-		"data:image/gif;base64,!!":           400,
+		"data:image/svg+xml;base64,PHN2Zz4=": 422,
+		"data:image/png;base64," + encoded:   422, // not what it says
+		"data:text/html;base64," + encoded:   422,
+		"data:image/gif," + encoded:          422,
+		"data:image/gif;base64,!!":           422,
 		"data:image/gif;base64," + encoded:   200,
+		"javascript:alert(1)":                422,
+		"//evil.example/x.png":               422,
+		"https:evil":                         422,
+		"https://u:p@evil.example/x.png":     422,
+		"/\\\\evil.example/x.png":            422,
+		"x.png":                              422,
 		strings.Repeat("x", 1<<20+1):         400,
 	} {
 		if got := set(address); got != want {
