@@ -32,6 +32,8 @@ type ollamaBody struct {
 	key   string // the member that names it: "model", or "name"
 }
 
+// readOllama reads a body and the model that it names by the first of keys
+// that it has. With the fault of naming none it gives the body all the same.
 func readOllama(r *http.Request, c *route.Call, keys ...string) (*ollamaBody, error) {
 	raw, err := route.ReadBody(r, c)
 	if err != nil {
@@ -55,7 +57,20 @@ func readOllama(r *http.Request, c *route.Call, keys ...string) (*ollamaBody, er
 			return b, nil
 		}
 	}
-	return nil, route.Fault("missing", []any{"body", keys[0]}, "Field required", nil)
+	return b, route.Fault("missing", []any{"body", keys[0]}, "Field required", nil)
+}
+
+// errNameless is the fault of a body without a model on the routes that answer
+// 400 to it; on the others it is a 422.
+var errNameless = errdefs.New(errdefs.Invalid, "Say which model: send its name as model.")
+
+// nameless400 tells those routes, as the documented API has them.
+func nameless400(path string) bool {
+	switch path {
+	case "/api/show", "/api/chat", "/api/delete", "/v1/chat/completions", "/v1/completions", "/v1/embeddings":
+		return true
+	}
+	return false
 }
 
 // named gives the body with the model under the name that its upstream knows.
@@ -79,6 +94,9 @@ func (a *API) ollamaUse(path string) route.Handler {
 			return err
 		}
 		b, err := readOllama(r, c, ollamaNames(path)...)
+		if b != nil && err != nil && nameless400(path) {
+			err = errNameless.WithCause(err)
+		}
 		if err != nil {
 			return err
 		}

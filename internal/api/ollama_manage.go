@@ -97,6 +97,9 @@ func (a *API) ollamaChange(method, path string, names ...string) route.Handler {
 			return err
 		}
 		b, err := readOllama(r, c, names...)
+		if b != nil && err != nil && nameless400(path) {
+			err = errNameless.WithCause(err)
+		}
 		if err != nil {
 			return err
 		}

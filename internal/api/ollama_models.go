@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"portico/internal/api/route"
-	"portico/internal/errdefs"
 	"portico/internal/provider"
 	"portico/internal/rawjson"
 	wire "portico/internal/schema/ollama"
@@ -193,10 +192,10 @@ func (a *API) ollamaUnload(w http.ResponseWriter, r *http.Request, c *route.Call
 		return err
 	}
 	b, err := readOllama(r, c, "model", "name")
+	if b != nil && err != nil {
+		err = errNameless.WithCause(err)
+	}
 	if err != nil {
-		if errdefs.Is(err, errdefs.Unprocessable) && b == nil {
-			err = errdefs.New(errdefs.Invalid, "Say which model to unload: send its name as model.").WithCause(err)
-		}
 		return err
 	}
 	target, err := a.ollamaModel(r.Context(), c.Who, b.model)

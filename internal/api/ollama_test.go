@@ -305,9 +305,16 @@ func TestOllamaUnknownModel(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.Status, a.Body)
 		}
 	}
-	for body, status := range map[string]int{`{not json`: 422, `{"messages":[]}`: 422, `[]`: 422, ``: 422} {
-		if a := s.Do(t, s.Admin.Key, "POST", "/ollama/api/chat", body); a.Status != status {
-			t.Errorf("%q: %d %s", body, a.Status, a.Body)
+	for body, status := range map[string]int{`{not json`: 422, `{"messages":[]}`: 400, `{"model":5}`: 400, `[]`: 422, ``: 422} {
+		for _, path := range []string{"/api/chat", "/api/show", "/api/unload", "/v1/chat/completions", "/v1/embeddings"} {
+			if a := s.Do(t, s.Admin.Key, "POST", "/ollama"+path, body); a.Status != status {
+				t.Errorf("%s %q: %d %s", path, body, a.Status, a.Body)
+			}
+		}
+	}
+	for _, path := range []string{"/api/embed", "/api/generate", "/api/pull", "/api/create"} {
+		if a := s.Do(t, s.Admin.Key, "POST", "/ollama"+path, `{}`); a.Status != 422 {
+			t.Errorf("%s without a model: %d %s", path, a.Status, a.Body)
 		}
 	}
 	// Ollama would take the last of these for the model.
