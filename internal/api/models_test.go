@@ -130,7 +130,7 @@ func TestWorkspaceModels(t *testing.T) {
 		{"twice", s.Admin.Key, "POST", "/create", pirate, 401},
 		{"the id of a base model", s.Admin.Key, "POST", "/create", strings.Replace(pirate, `"pirate"`, `"tiny:latest"`, 1), 401},
 		{"on itself", s.Admin.Key, "POST", "/create", `{"id":"x","name":"X","base_model_id":"x","meta":{},"params":{}}`, 400},
-		{"an id with spaces", s.Admin.Key, "POST", "/create", `{"id":"x y","name":"X","base_model_id":"mock","meta":{},"params":{}}`, 400},
+		{"an id with spaces", s.Admin.Key, "POST", "/create", `{"id":"x y","name":"X","base_model_id":"mock","meta":{},"params":{}}`, 422},
 		{"no meta", s.Admin.Key, "POST", "/create", `{"id":"x","name":"X"}`, 422},
 		{"meta of another type", s.Admin.Key, "POST", "/create", `{"id":"x","name":"X","meta":[],"params":{}}`, 422},
 		{"without the permission", s.User.Key, "POST", "/create", `{"id":"p2","name":"P2","base_model_id":"mock","meta":{},"params":{}}`, 401},

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	"portico/internal/access"
 	"portico/internal/api/route"
@@ -34,6 +35,13 @@ func (a *API) workspaceRoutes() []route.Route {
 				{Name: "direction", In: "query", Doc: "asc or desc (default)."},
 				{Name: "page", In: "query", Doc: "From 1, with 30 models each.", Type: 0},
 			},
+		},
+		{
+			Method: "GET", Path: base + "/all", Op: "all_model_rows", Tag: "models", Who: route.Admin,
+			Summary: "List workspace models and what is laid over base models", Answer: []modelRow{},
+			Handler: route.NoBody(func(ctx context.Context, c *route.Call) ([]model.Sheet, error) {
+				return a.sheets(ctx, c, func(model.Sheet) bool { return true })
+			}),
 		},
 		{
 			Method: "GET", Path: base + "/base", Op: "base_model_rows", Tag: "models", Who: route.Admin,
@@ -136,6 +144,9 @@ func (f *modelForm) draft() (model.Draft, error) {
 	d := model.Draft{ID: f.ID, Name: f.Name, Params: f.Params, Meta: f.Meta, Grants: f.Grants, Active: f.IsActive}
 	if f.BaseModelID != nil {
 		d.BaseModelID = *f.BaseModelID
+	}
+	if f.ID == "" || strings.ContainsFunc(f.ID, unicode.IsSpace) {
+		return d, route.Fault("string_pattern_mismatch", []any{"body", "id"}, `String should match pattern '^\S+$'`, nil)
 	}
 	for name, raw := range map[string]json.RawMessage{"meta": f.Meta, "params": f.Params} {
 		if raw[0] != '{' {
