@@ -37,7 +37,8 @@ type edge struct {
 	cors     cors
 	origin   *http.CrossOriginProtection
 	home     home
-	patience time.Duration
+	patience time.Duration // with the bodies of strangers
+	stall    time.Duration // and with pauses in anybody's
 	crowd    *crowd
 	ids      *requestIDs
 	now      func() time.Time
@@ -54,7 +55,7 @@ func newEdge(rows []route.Route, who authenticator, cfg Config) (*edge, error) {
 	e := &edge{
 		table: table, auth: who, dev: cfg.Dev,
 		cors: newCORS(cfg.CORSOrigins), origin: http.NewCrossOriginProtection(),
-		crowd: newCrowd(cfg), ids: newRequestIDs(), patience: defaultPatience,
+		crowd: newCrowd(cfg), ids: newRequestIDs(), patience: defaultPatience, stall: stallPatience,
 		now: time.Now, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		pool: sync.Pool{New: func() any { return new(exchange) }},
 	}
@@ -121,6 +122,8 @@ func (e *edge) serve(x *exchange, r *http.Request) error {
 	}
 	if x.call.Who == nil {
 		hurry(x.ResponseWriter, r, e.patience)
+	} else {
+		steady(x.ResponseWriter, r, e.stall)
 	}
 	return row.Handler(&x.response, r, &x.call)
 }

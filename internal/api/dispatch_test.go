@@ -569,6 +569,48 @@ func TestSlowBodyOfAStrangerEnds(t *testing.T) {
 	}
 }
 
+// A known caller may send slowly, but not stop, and the answer may then take as
+// long as it needs.
+func TestPauseInABodyEnds(t *testing.T) {
+	t.Parallel()
+	const patience = 100 * time.Millisecond
+	read := make(chan error, 1)
+	e := testEdge(t, as(user.Member, access.ByKey), door(route.Verified, func(w http.ResponseWriter, r *http.Request, c *route.Call) error {
+		if _, err := route.ReadBody(r, c); err != nil {
+			return err
+		}
+		time.Sleep(2 * patience)
+		read <- r.Context().Err()
+		return route.WriteBody(w, 200, nil)
+	}))
+	e.stall = patience
+	srv := httptest.NewServer(e)
+	defer srv.Close()
+	if got := raw(t, srv.Listener.Addr().String(), "POST /api/x HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n{"); got != 408 {
+		t.Errorf("%d, want 408", got)
+	}
+	slow, w := io.Pipe()
+	go func() {
+		for range 10 {
+			_, _ = w.Write(make([]byte, 1000))
+			time.Sleep(patience / 4)
+		}
+		w.Close()
+	}()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL+"/api/x", slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if err := <-read; res.StatusCode != 200 || err != nil {
+		t.Errorf("%d, %v: a caller who goes on sending was cut off", res.StatusCode, err)
+	}
+}
+
 // raw sends bytes and gives the status of the answer.
 func raw(t *testing.T, addr, bytes string) int {
 	t.Helper()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -120,4 +121,49 @@ func hurry(w http.ResponseWriter, r *http.Request, patience time.Duration) {
 		// Without a connection, as in a test, there is nothing to hold open.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(patience))
 	}
+}
+
+const (
+	// promptBody is what usually arrives together with the head.
+	promptBody = 4 << 10
+	// stallPatience is how long a caller who is known may pause within a body.
+	stallPatience = 30 * time.Second
+	// stallSlack is the part of it by which a pause may be cut short, so that
+	// not every read moves a timer.
+	stallSlack = 8
+)
+
+// steady bounds the pauses within a long body, however long all of it takes.
+func steady(w http.ResponseWriter, r *http.Request, patience time.Duration) {
+	if r.ContentLength < 0 || r.ContentLength > promptBody {
+		r.Body = &steadyBody{ReadCloser: r.Body, control: http.NewResponseController(w), patience: patience}
+	}
+}
+
+// steadyBody fails with os.ErrDeadlineExceeded when nothing comes for too long.
+type steadyBody struct {
+	io.ReadCloser
+	control  *http.ResponseController
+	patience time.Duration
+	by       time.Time
+	done     bool
+}
+
+func (b *steadyBody) Read(p []byte) (int, error) {
+	if b.done {
+		return b.ReadCloser.Read(p)
+	}
+	if now := time.Now(); b.by.Sub(now) < b.patience-b.patience/stallSlack {
+		b.by = now.Add(b.patience)
+		// Without a connection, as in a test, there is nothing to hold open.
+		_ = b.control.SetReadDeadline(b.by)
+	}
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		// The answer may take longer than a pause: the bound ends here. After a
+		// failure it stays, for net/http looks whether more comes.
+		b.done = true
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 
 	"portico/internal/errdefs"
 	"portico/internal/rawjson"
@@ -59,6 +60,9 @@ func readError(err error) error {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
 		return tooLarge(large.Limit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errdefs.New(errdefs.Invalid, "The body took too long to arrive.").WithCause(err).WithStatus(http.StatusRequestTimeout)
 	}
 	return errdefs.New(errdefs.Invalid, "The body broke off before its end.").WithCause(err)
 }
