@@ -1,6 +1,8 @@
 package api
 
 import (
+	"net/url"
+	"strings"
 	"testing"
 
 	"portico/internal/provider"
@@ -49,4 +51,21 @@ func TestSafeType(t *testing.T) {
 			t.Errorf("%q: %q", kind, got)
 		}
 	}
+}
+
+// What is passed through stays at its server and below its address.
+func FuzzPlainSegment(f *testing.F) {
+	for _, s := range []string{"files", "..", "a/b", "@evil:80", "%2e%2e", "a?b", "a#b", "...", "a b", "\\", "ft:gpt-4o:x"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !plainSegment(s) {
+			return
+		}
+		u, err := url.Parse("http://upstream/v1/" + s + "/end")
+		if err != nil || u.Host != "upstream" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+			u.Path != "/v1/"+s+"/end" || u.JoinPath().Path != u.Path || strings.ContainsAny(s, "/\\%") {
+			t.Errorf("%q is %v, %v", s, u, err)
+		}
+	})
 }

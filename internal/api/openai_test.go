@@ -407,3 +407,40 @@ func TestPassthrough(t *testing.T) {
 		}
 	}
 }
+
+// A client that leaves in the middle of a sound stops the upstream.
+func TestSpeechClientLeaves(t *testing.T) {
+	t.Parallel()
+	stopped := make(chan struct{})
+	v := newVendor(t, []string{"voice"}, map[string]http.HandlerFunc{
+		"POST /v1/audio/speech": func(w http.ResponseWriter, r *http.Request) {
+			begin(w, "audio/mpeg", "some")
+			<-r.Context().Done()
+			close(stopped)
+		},
+	})
+	s := apitest.New(t, apitest.Options{Env: map[string]string{"OPENAI_API_BASE_URLS": v.URL + "/v1"}})
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	r, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/openai/audio/speech", strings.NewReader(`{"model":"voice"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+s.Admin.Key)
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	res, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if _, err := io.ReadFull(res.Body, make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	leave()
+	select {
+	case <-stopped:
+	case <-time.After(5 * time.Second):
+		t.Error("the upstream goes on")
+	}
+}

@@ -22,7 +22,7 @@ func (a *API) openAIUseRoutes() []route.Route {
 	const passed = "The body goes to a connection that has the model as it is, but for the model's name and what the model's preset adds; the answer comes back as it is."
 	responses := route.Route{
 		Method: "POST", Path: "/openai/responses", Op: "openai_responses", Tag: "openai", Who: route.Verified, Dialect: route.OpenAIError, MaxBody: maxChatBody,
-		Summary: "Answer, in the shape of OpenAI's responses", Doc: passed + " The provider must know this part of OpenAI's API; Ollama does from 0.13 on.",
+		Summary: "Answer, in the shape of OpenAI's responses", Doc: passed + " The provider must know this part of OpenAI's API; Ollama does from 0.13.3 on.",
 		Body: wire.ResponseRequest{}, Answer: json.RawMessage(nil), Produces: "application/json, text/event-stream",
 		Errors: []int{400, 403, 404, 429, 500, 502, 503, 504}, Handler: a.openAIResponses,
 	}

@@ -91,7 +91,7 @@ var (
 	OpenAIKeys = Key[[]string]{Name: "openai.api_keys", Env: []string{"OPENAI_API_KEYS", "OPENAI_API_KEY"}, Default: []string{}, Secret: true,
 		Doc: "Their keys, in the same order."}
 	OpenAIConfigs = Key[json.RawMessage]{Name: "openai.api_configs", Env: []string{"OPENAI_API_CONFIGS"}, Default: json.RawMessage(`{}`), Secret: true, check: object,
-		Doc: "More about each, by position: `{\"0\":{\"enable\",\"prefix_id\",\"model_ids\",\"tags\",\"connection_type\",\"auth_type\",\"headers\"}}`."}
+		Doc: "More about each, by position: `{\"0\":{\"enable\",\"prefix_id\",\"model_ids\",\"tags\",\"connection_type\",\"auth_type\",\"headers\",\"provider\"}}`."}
 
 	OllamaEnable = Key[bool]{Name: "ollama.enable", Env: []string{"ENABLE_OLLAMA_API"}, Default: true,
 		Doc: "Whether Ollama connections are used."}

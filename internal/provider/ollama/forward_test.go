@@ -248,6 +248,7 @@ func TestPreset(t *testing.T) {
 		{"/api/generate", `{"prompt":"p"}`, `{"prompt":"p","options":{"temperature":0.1,"num_ctx":8,"num_predict":3},"keep_alive":"1m","system":"Be Ann."}`},
 		{"/v1/chat/completions", `{"messages":[],"temperature":1,"Messages":[1]}`,
 			`{"messages":[{"role":"system","content":"Be Ann."}],"temperature":1,"num_ctx":8,"keep_alive":"1m","max_tokens":3}`},
+		{"/v1/responses", `{"model":"m","input":"x"}`, `{"model":"m","input":"x","instructions":"Be Ann.","temperature":0.1,"max_output_tokens":3}`},
 		{"/api/embed", `{"input":"x"}`, `{"input":"x"}`},
 	} {
 		untouched := `{ "model": "m",  "options": {} }`

@@ -19,6 +19,9 @@ func (c *Client) preset(req *provider.ForwardRequest) []byte {
 		set = underOptions(d, req.Params)
 	case "/v1/chat/completions", "/v1/completions":
 		set = underTop(d, req.Params)
+	case "/v1/responses":
+		model, _ := d.String("model")
+		return provider.ResponsesBody(d, model, req.Params, req.Caller, c.opt.Now())
 	default:
 		return req.Body
 	}

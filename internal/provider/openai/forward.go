@@ -171,17 +171,13 @@ func (s *events) look(block []byte) []byte {
 	return block
 }
 
-// lastWords are the types of the event that ends a response.
-var lastWords = [...]string{"response.completed", "response.incomplete", "response.failed"}
+// lastWords are the types of the events that end a response. Within JSON a
+// quote in a text is escaped, so that no model can say them.
+var lastWords = [...][]byte{[]byte(`"response.completed"`), []byte(`"response.incomplete"`), []byte(`"response.failed"`)}
 
-// endsResponse reports whether the last event of a block ends a response. Its
-// type comes first in it, before anything that a model said.
 func endsResponse(block []byte) bool {
-	last := bytes.TrimRight(block, "\r\n")
-	last = last[bytes.LastIndex(last, []byte("\n\n"))+1:]
-	last = last[:min(len(last), 128)]
 	for _, word := range lastWords {
-		if bytes.Contains(last, []byte(word)) {
+		if bytes.Contains(block, word) {
 			return true
 		}
 	}
