@@ -102,6 +102,7 @@ type Service struct {
 	keys    *cache[[32]byte, *keyEntry]
 	tokens  *cache[[32]byte, *claims] // whose signatures were right
 	unknown *misses
+	crowded *turnstile             // for addresses from which many unknown keys came
 	emails  *cache[string, string] // e-mail of a trusted header → user id
 	allowed atomic.Pointer[keyDefault]
 
@@ -160,6 +161,7 @@ func New(cfg Config, users user.Store, store Store, settings *setting.Settings, 
 	s.tokens = newCache[[32]byte, *claims](maxTokens, shardOfHash)
 	s.emails = newCache[string, string](maxCached, shardOfString)
 	s.unknown = newMisses(cfg.Now)
+	s.crowded = newTurnstile()
 	s.unsubscribe = bus.Subscribe(s.observe)
 	s.stopped.Go(s.flushLoop)
 	return s, nil

@@ -96,15 +96,20 @@ func (s *Service) bind(ctx context.Context, e *keyEntry) (*bound, error) {
 	return b, nil
 }
 
-// loadKey reads a key that is not in memory. Somebody who tries many unknown
-// keys is slowed down before they cost a statement each.
+// loadKey reads a key that is not in memory. Those who come from where many
+// unknown keys came from are let through one at a time.
 func (s *Service) loadKey(r *http.Request, hash [32]byte) (*keyEntry, error) {
 	if s.unknown.has(hash) {
 		return nil, errUnknownKey()
 	}
-	address := nameOf(s.Address(r))
+	address, known := nameOf(s.Address(r)), func() {}
 	if wait := s.limits.unknownKeys.take(address); wait > 0 {
-		return nil, tooMany("Too many API keys that do not exist were tried from this address.", wait)
+		if !s.crowded.enter(r.Context()) {
+			return nil, tooMany("Too many API keys that do not exist were tried from this address.", wait)
+		}
+		defer s.crowded.leave()
+	} else {
+		known = func() { s.limits.unknownKeys.give(address) }
 	}
 	mark := s.unknown.mark()
 	e, err := s.keys.load(r.Context(), hash, func(ctx context.Context) (*keyEntry, error) {
@@ -120,7 +125,7 @@ func (s *Service) loadKey(r *http.Request, hash [32]byte) (*keyEntry, error) {
 		s.unknown.add(hash, mark)
 		return nil, errUnknownKey()
 	}
-	s.limits.unknownKeys.give(address)
+	known()
 	if err != nil {
 		return nil, internal(err)
 	}

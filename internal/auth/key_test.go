@@ -264,8 +264,8 @@ func TestKeyManagement(t *testing.T) {
 	}
 }
 
-// A key that did not exist a moment ago works as soon as it is made, and a
-// flood of keys that do not exist is not a flood of statements.
+// One unknown key is asked for once, and those who try many of them do not lock
+// out the others who come from the same address.
 func TestUnknownKeys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *auth.Config) { c.Limits.UnknownKeys = auth.Limit{N: 10, Per: time.Minute} })
@@ -283,22 +283,16 @@ func TestUnknownKeys(t *testing.T) {
 	if n := w.db.Statements() - before; n != 1 {
 		t.Errorf("one unknown key cost %d statements", n)
 	}
-	seen := map[int]int{}
 	for i := range 100 {
-		seen[w.status(bearer(fmt.Sprint("sk-", i)))]++
-	}
-	if seen[401] != 9 || seen[429] != 91 {
-		t.Errorf("answers: %v", seen)
-	}
-	if n := w.db.Statements() - before; n != 10 {
-		t.Errorf("a hundred unknown keys cost %d statements", n)
+		if got := w.status(bearer(fmt.Sprint("sk-", i))); got != 401 {
+			t.Fatal(got)
+		}
 	}
 	if got := w.status(bearer(good)); got != 200 {
-		t.Errorf("a known key from there: %d", got)
+		t.Errorf("a key that was in use: %d", got)
 	}
-	_, err := w.Authenticate(bearer("sk-other"))
-	if e := errdefs.From(err); e.RetryAfter <= 0 {
-		t.Error("no Retry-After:", err)
+	if _, fresh := w.key(ana.User.ID, auth.KeySpec{Name: "fresh"}); w.status(bearer(fresh)) != 200 {
+		t.Error("a key that nobody used yet is shut out")
 	}
 }
 
