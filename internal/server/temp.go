@@ -4,7 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 )
+
+// leftBehind is the age at which nobody uses a temporary file any more; servers
+// that share a folder must not take each other's away.
+const leftBehind = 24 * time.Hour
 
 // tempDir gives the folder where files of models wait to be sent on, without
 // what a crash left there. It is in the data folder: such files are larger than
@@ -19,6 +24,9 @@ func tempDir(data string) (string, error) {
 		return "", err
 	}
 	for _, path := range left {
+		if info, err := os.Stat(path); err != nil || time.Since(info.ModTime()) < leftBehind {
+			continue
+		}
 		if err := os.Remove(path); err != nil {
 			return "", fmt.Errorf("a temporary file cannot be removed: %w", err)
 		}
