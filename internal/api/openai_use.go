@@ -84,6 +84,16 @@ func (a *API) respond(w http.ResponseWriter, r *http.Request, c *route.Call, ref
 	if err != nil {
 		return refuse(id, err)
 	}
+	err = provider.Alternatives(doc, func(id string) error {
+		_, err := a.Models.Resolve(r.Context(), c.Who, target.Beside(id))
+		if err != nil {
+			err = refuse(id, err)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	var params []byte
 	if target.Row != nil {
 		params = target.Row.Params

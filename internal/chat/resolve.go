@@ -2,6 +2,7 @@ package chat
 
 import (
 	"portico/internal/errdefs"
+	"portico/internal/provider"
 )
 
 // errNoModel is the answer of /api/chat/completions for a model that is not
@@ -17,6 +18,14 @@ func (t *turn) resolve() error {
 	}
 	t.target = target
 	t.req.Requested = id
+	return provider.Alternatives(&t.doc, t.may)
+}
+
+// may judges a further model that the upstream may be asked for.
+func (t *turn) may(id string) error {
+	if _, err := t.s.models.Resolve(t.r.Context(), t.Who, t.target.Beside(id)); err != nil {
+		return t.refuse(id, err)
+	}
 	return nil
 }
 

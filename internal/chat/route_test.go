@@ -157,6 +157,21 @@ func TestModelSwap(t *testing.T) {
 	}
 }
 
+// TestFallbackIsJudged: gateways take further models from the body, and those
+// are judged as the first one is.
+func TestFallbackIsJudged(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *conn, _ *request) { c.JSON(200, wholeAnswer("x")) })
+	for _, more := range []string{`"models":["m0","secret"]`, `"Fallbacks":[{"model":"secret"}]`, `"params":{"models":["m0"]}`} {
+		if a := s.ask(`{"model":"m0","messages":[{"role":"user","content":"hi"}],` + more + `}`); a.status != 400 {
+			t.Errorf("%s: %d %s", more, a.status, a.body)
+		}
+	}
+	if a := s.ask(`{"model":"m0","messages":[{"role":"user","content":"hi"}],"models":["m0"]}`); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 // TestLargePrompt: what is large passes whole.
 func TestLargePrompt(t *testing.T) {
 	t.Parallel()

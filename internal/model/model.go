@@ -49,6 +49,14 @@ type Target struct {
 	Row *Row
 }
 
+// Beside is the id under which another model of the same upstream is listed.
+func (t *Target) Beside(upstream string) string {
+	if len(t.Backends) > 0 && t.Backends[0].Config.PrefixID != "" {
+		return t.Backends[0].Config.PrefixID + "." + upstream
+	}
+	return upstream
+}
+
 // Listing is a ready answer of a list route.
 type Listing struct {
 	Body []byte // compact JSON; shared, not to be changed
