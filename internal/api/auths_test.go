@@ -271,6 +271,9 @@ func TestAccountAnswers(t *testing.T) {
 			t.Errorf("%s: %d %s %v", path, a.Status, a.Body, a.Header)
 		}
 	}
+	if a := s.Do(t, s.User.Token, "POST", "/api/v1/auths/update/timezone", "\ufeff{\"timezone\":\"America/Recife\"}"); a.Status != 200 {
+		t.Errorf("a body that begins with a mark: %d %s", a.Status, a.Body)
+	}
 	if a := s.Do(t, s.Admin.Token, "GET", "/api/v1/auths", nil); a.Status != 200 || a.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("session: %d %v", a.Status, a.Header)
 	}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -71,9 +72,10 @@ func tooLarge(limit int64) error {
 	return errdefs.Newf(errdefs.TooLarge, "The request is larger than the %d MiB that are allowed here.", limit>>20)
 }
 
-// parse checks the body. What is not JSON is told in FastAPI's shape.
+// parse checks the body, less the mark that some editors put at the beginning
+// of a text. What is not JSON is told in FastAPI's shape.
 func parse(doc *rawjson.Doc, body []byte) error {
-	err := doc.Parse(body, rawjson.Limits{})
+	err := doc.Parse(bytes.TrimPrefix(body, []byte("\ufeff")), rawjson.Limits{})
 	if err == nil {
 		return nil
 	}

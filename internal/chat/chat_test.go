@@ -159,6 +159,17 @@ func TestBodyOfUnknownLength(t *testing.T) {
 	}
 }
 
+// The mark that some editors begin a text with does not reach the upstream.
+func TestBodyWithAMark(t *testing.T) {
+	t.Parallel()
+	f := answering("{}")
+	s := New(models{"m": target("m", f)}, usage.New(), Config{})
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("\ufeff"+hello))
+	if err := s.Complete(httptest.NewRecorder(), r, Call{Who: somebody}); err != nil || f.doc != hello {
+		t.Errorf("%q, %v", f.doc, err)
+	}
+}
+
 func TestRefuseOfTheRoute(t *testing.T) {
 	t.Parallel()
 	s := New(models{}, usage.New(), Config{})

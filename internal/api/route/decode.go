@@ -1,6 +1,7 @@
 package route
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,7 +46,8 @@ func NoBody[Out any](fn func(ctx context.Context, c *Call) (Out, error)) Handler
 	}
 }
 
-// ReadBody reads the whole body. The dispatcher has bounded it by the route's
+// ReadBody reads the whole body, less the mark that some editors put at the
+// beginning of a text. The dispatcher has bounded it by the route's
 // MaxBody: over that, and where a client broke off, the error says so. With an
 // ambient credential the body must say that it is JSON, because a form of
 // another site cannot.
@@ -65,7 +67,7 @@ func ReadBody(r *http.Request, c *Call) ([]byte, error) {
 	if err != nil {
 		return nil, BodyError(err)
 	}
-	return body, nil
+	return bytes.TrimPrefix(body, []byte("\ufeff")), nil
 }
 
 // BodyError says to the caller why their body could not be read.
@@ -87,7 +89,6 @@ func TooLarge(limit int64) error {
 
 // SaysJSON reports whether the Content-Type is JSON, which only a program or a
 // page of ours can send.
-// SaysJSON reports whether the body is declared to be JSON.
 func SaysJSON(r *http.Request) bool {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return media == "application/json" || strings.HasSuffix(media, "+json")
