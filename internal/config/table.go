@@ -39,7 +39,7 @@ var table = []Variable{
 	{Name: "WEBUI_SECRET_KEY", Secret: true,
 		Doc: "Signs sessions, at least 32 characters; empty makes one and keeps it in DATA_DIR/secret.key. Servers on one database need the same.",
 		set: secret},
-	{Name: "WEBUI_AUTH", Default: "true", Doc: "`false` lets everybody in as an administrator: for one person's own machine.",
+	{Name: "WEBUI_AUTH", Default: "true", Doc: "`false` lets everybody in as an administrator: for one person's own machine. A public name of the server must then be in WEBUI_URL, and pages of other origins in CORS_ALLOW_ORIGIN.",
 		set: boolean(func(c *Config) *bool { return &c.Auth })},
 	{Name: "WEBUI_ADMIN_EMAIL", Doc: "With WEBUI_ADMIN_PASSWORD: the administrator to make when there is nobody yet.",
 		set: text(func(c *Config) *string { return &c.AdminEmail })},
