@@ -48,7 +48,6 @@ type upstream struct {
 
 	mu    sync.Mutex
 	calls []string // method, path and body of what was asked beyond lists
-	extra string   // a further model that it has, as long as it is set
 }
 
 func newUpstream(t testing.TB) *upstream {

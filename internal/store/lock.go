@@ -50,7 +50,7 @@ func lockFolder(dir string, wait time.Duration) (*fileLock, error) {
 		f.Close()
 		return nil, notLockable(dir, err)
 	}
-	if err := f.Truncate(0); err == nil {
+	if err = f.Truncate(0); err == nil {
 		_, err = fmt.Fprintf(f, "%d\n", os.Getpid())
 	}
 	if err != nil {
