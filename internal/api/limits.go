@@ -23,6 +23,12 @@ var (
 		maxHeaders, maxHeaderBytes>>10).WithStatus(http.StatusRequestHeaderFieldsTooLarge)
 )
 
+// modelPath is where clients escape the slashes of a model's id, and where that
+// cannot mean anything else: the id is all that follows.
+const modelPath = "/v1/models/"
+
+var slashes = strings.NewReplacer("%2F", "/", "%2f", "/")
+
 // checkTarget refuses targets that two readers could understand differently:
 // other forms than a path, and paths that are not what they seem once more
 // decoded or cleaned.
@@ -32,6 +38,9 @@ func checkTarget(r *http.Request) error {
 		target = r.URL.RequestURI()
 	}
 	path, _, _ := strings.Cut(target, "?")
+	if strings.HasPrefix(path, modelPath) {
+		path = slashes.Replace(path)
+	}
 	if path == "" || path[0] != '/' || r.URL.Opaque != "" || !plain(path) || len(path) != len(r.URL.Path) && !plain(r.URL.Path) {
 		return errTarget
 	}

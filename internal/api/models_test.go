@@ -59,6 +59,11 @@ func TestSharingIsOneSwitch(t *testing.T) {
 	if a := s.Do(t, s.User.Key, "GET", "/v1/models/mock", nil); a.Status != 200 || a.JSON(t)["object"] != "model" {
 		t.Errorf("one model: %d %s", a.Status, a.Body)
 	}
+	for _, id := range []string{"a/b", "a%2Fb"} { // unknown, in the words of the route
+		if a := s.Do(t, s.User.Key, "GET", "/v1/models/"+id, nil); a.Status != 404 || !strings.Contains(string(a.Body), "Model not found") {
+			t.Errorf("%s: %d %s", id, a.Status, a.Body)
+		}
+	}
 	s.Do(t, s.Admin.Key, "POST", "/api/v1/models/model/toggle?id=mock", nil)
 	if a := s.Do(t, s.User.Key, "POST", "/api/chat/completions", ask); a.Status != 400 {
 		t.Errorf("switched off: %d %s", a.Status, a.Body)
