@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 
 	"portico/internal/errdefs"
 	"portico/internal/rawjson"
@@ -62,10 +61,7 @@ func readError(err error) error {
 	if errors.As(err, &large) {
 		return tooLarge(large.Limit)
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return errdefs.New(errdefs.Invalid, "The body took too long to arrive.").WithCause(err).WithStatus(http.StatusRequestTimeout)
-	}
-	return errdefs.New(errdefs.Invalid, "The body broke off before its end.").WithCause(err)
+	return errdefs.BrokenBody(err)
 }
 
 func tooLarge(limit int64) error {
@@ -82,14 +78,7 @@ func parse(doc *rawjson.Doc, body []byte) error {
 	var syntax *rawjson.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		return &errdefs.Error{
-			Kind:   errdefs.Unprocessable,
-			Detail: "The body is not JSON: " + syntax.Error() + ".",
-			Fields: []errdefs.Field{{
-				Type: "json_invalid", Loc: []any{"body", syntax.Offset}, Msg: "JSON decode error",
-				Input: struct{}{}, Ctx: map[string]any{"error": syntax.Msg},
-			}},
-		}
+		return errdefs.NotJSON(syntax.Offset, syntax.Msg)
 	case errors.Is(err, rawjson.ErrDepth):
 		return errdefs.Newf(errdefs.Invalid, "The body is nested deeper than the %d levels that are allowed.", rawjson.DefaultDepth)
 	case errors.Is(err, rawjson.ErrKeys):

@@ -10,6 +10,7 @@ package errdefs
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -126,11 +127,24 @@ func From(err error) *Error {
 	return &Error{Kind: Internal, Detail: "The server met an error of its own. Try again; if it stays, tell the administrator the request id.", Err: err}
 }
 
-// Wrap puts a trail in front of *err, for the log: use it as
-//
-//	defer errdefs.Wrap(&err, "knowledge.AddFile(%q)", id)
-func Wrap(err *error, format string, args ...any) {
-	if *err != nil {
-		*err = fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), *err)
+// NotJSON is the failure of a body that stops being JSON at a byte offset, for
+// the reason that msg gives in a few words.
+func NotJSON(offset int, msg string) *Error {
+	return &Error{
+		Kind:   Unprocessable,
+		Detail: fmt.Sprintf("The body is not JSON: %s at byte %d.", msg, offset),
+		Fields: []Field{{
+			Type: "json_invalid", Loc: []any{"body", offset}, Msg: "JSON decode error",
+			Input: struct{}{}, Ctx: map[string]any{"error": msg},
+		}},
 	}
+}
+
+// BrokenBody is the failure of a body that did not arrive whole, because of
+// err: 408 when it took too long.
+func BrokenBody(err error) *Error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &Error{Kind: Invalid, Status: 408, Detail: "The body took too long to arrive.", Err: err}
+	}
+	return &Error{Kind: Invalid, Detail: "The body broke off before its end.", Err: err}
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"os"
 	"strings"
 
 	"portico/internal/errdefs"
@@ -76,10 +75,7 @@ func BodyError(err error) error {
 	if errors.As(err, &tooLarge) {
 		return TooLarge(tooLarge.Limit)
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return errdefs.New(errdefs.Invalid, "The body took too long to arrive.").WithCause(err).WithStatus(http.StatusRequestTimeout)
-	}
-	return errdefs.New(errdefs.Invalid, "The body broke off before its end.").WithCause(err)
+	return errdefs.BrokenBody(err)
 }
 
 // TooLarge is the error for a body of more than limit bytes.
@@ -127,10 +123,7 @@ func SyntaxError(err error) error {
 	var syntax *rawjson.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		return &errdefs.Error{Kind: errdefs.Unprocessable, Detail: "The body is not JSON: " + syntax.Error() + ".", Fields: []errdefs.Field{{
-			Type: "json_invalid", Loc: []any{"body", syntax.Offset}, Msg: "JSON decode error",
-			Input: struct{}{}, Ctx: map[string]any{"error": syntax.Msg},
-		}}}
+		return errdefs.NotJSON(syntax.Offset, syntax.Msg)
 	case errors.Is(err, rawjson.ErrDepth):
 		return errdefs.Newf(errdefs.Invalid, "The JSON is nested deeper than %d levels.", rawjson.DefaultDepth)
 	case errors.Is(err, rawjson.ErrKeys):
