@@ -14,10 +14,8 @@ import (
 	"portico/internal/relay"
 )
 
-const (
-	replyPiece    = 256 << 10        // how much of an answer is written under one deadline
-	replyPatience = 30 * time.Second // how long a client may take for it
-)
+// replyPatience is how long a client may take for a piece of an answer.
+const replyPatience = 30 * time.Second
 
 // writeReply answers with a whole body.
 func writeReply(w http.ResponseWriter, reply *provider.Reply) error {
@@ -29,20 +27,8 @@ func writeReply(w http.ResponseWriter, reply *provider.Reply) error {
 	h["Content-Type"] = []string{safeType(reply.ContentType)}
 	h["Content-Length"] = []string{strconv.Itoa(len(reply.Body))}
 	w.WriteHeader(reply.Status)
-	// A client that does not take a piece of a large answer in time is given up.
-	rc := http.NewResponseController(w)
-	for rest := reply.Body; len(rest) > 0; {
-		n := min(len(rest), replyPiece)
-		if len(reply.Body) > replyPiece {
-			_ = rc.SetWriteDeadline(time.Now().Add(replyPatience)) // where there is none to set, none is needed
-		}
-		if _, err := w.Write(rest[:n]); err != nil {
-			return errClientLeft(err)
-		}
-		rest = rest[n:]
-	}
-	if len(reply.Body) > replyPiece {
-		_ = rc.SetWriteDeadline(time.Time{})
+	if err := relay.Whole(w, reply.Body, replyPatience); err != nil {
+		return errClientLeft(err)
 	}
 	return nil
 }

@@ -74,11 +74,7 @@ func (d *delivery) done(end relay.End) {
 	d.s.streams.Add(-1)
 }
 
-// piece is how much is written under one deadline.
-const piece = 256 << 10
-
-// writeWhole writes an answer that is not streamed. A client that does not
-// take a piece of it in time is given up.
+// writeWhole writes an answer that is not streamed.
 func writeWhole(w http.ResponseWriter, reply *provider.Reply, timeout time.Duration) error {
 	h := w.Header()
 	for _, line := range reply.Header {
@@ -87,23 +83,7 @@ func writeWhole(w http.ResponseWriter, reply *provider.Reply, timeout time.Durat
 	h["Content-Type"] = contentType(reply.ContentType)
 	h["Content-Length"] = []string{strconv.Itoa(len(reply.Body))}
 	w.WriteHeader(reply.Status)
-	if len(reply.Body) <= piece {
-		_, err := w.Write(reply.Body)
-		return written(err)
-	}
-	rc := http.NewResponseController(w)
-	defer rc.SetWriteDeadline(time.Time{})
-	for rest := reply.Body; len(rest) > 0; {
-		n := min(len(rest), piece)
-		if err := rc.SetWriteDeadline(time.Now().Add(timeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return written(err)
-		}
-		if _, err := w.Write(rest[:n]); err != nil {
-			return written(err)
-		}
-		rest = rest[n:]
-	}
-	return nil
+	return written(relay.Whole(w, reply.Body, timeout))
 }
 
 // written makes a failed write the error of a client that left.
