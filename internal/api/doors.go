@@ -32,6 +32,9 @@ type Doors struct {
 	// MaxStreams is how many streams the instance carries at once, those of
 	// chats included; 0 is no limit.
 	MaxStreams int
+	// WriteTimeout is how long a client may refuse to take a block of a stream;
+	// 0 is relay's.
+	WriteTimeout time.Duration
 
 	streams atomic.Int64 // of these doors
 }
@@ -130,7 +133,7 @@ func (a *API) pass(w http.ResponseWriter, r *http.Request, c *route.Call, e *err
 		return err
 	}
 	return relay.Send(w, r, relay.Head{Status: reply.Status, ContentType: reply.ContentType}, reply.Stream, relay.Options{
-		Life: life, Error: render, Done: func(end relay.End) {
+		Life: life, WriteTimeout: a.Doors.WriteTimeout, Error: render, Done: func(end relay.End) {
 			a.Doors.streams.Add(-1)
 			finish(end.Err, reply.Stream.Usage())
 		},

@@ -49,6 +49,8 @@ func (s *Server) build(ctx context.Context) (http.Handler, error) {
 			TempDir:    temp,
 			Usage:      s.usage,
 			MaxStreams: s.cfg.MaxStreams,
+
+			WriteTimeout: s.cfg.ClientWrite,
 		},
 		Config: api.Config{
 			Version:      config.Version,
