@@ -20,7 +20,11 @@ const (
 	Model   Topic = "model"   // ID is a model id
 	Setting Topic = "setting" // ID is the dotted key
 	Chat    Topic = "chat"    // ID is a chat id
-	Reset   Topic = "reset"
+	File    Topic = "file"    // ID is a file id
+	Set     Topic = "set"     // ID is the number of a set of chunks
+	// Knowledge is a collection: its row, its files, its grants' holder.
+	Knowledge Topic = "knowledge" // ID is a collection's id
+	Reset     Topic = "reset"
 )
 
 // Event says that one thing changed.

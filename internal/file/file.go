@@ -1,0 +1,101 @@
+// Package file holds uploaded files: what they are, who may have them, and how
+// far they are read. Reading them is retrieval's work, keeping their bytes is
+// blob's. No SQL and no HTTP here.
+package file
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Status is how far a file is read.
+type Status string
+
+// The states. Stored is a file that nobody asked to be read.
+const (
+	Stored     Status = ""
+	Pending    Status = "pending"
+	Processing Status = "processing"
+	Completed  Status = "completed" // visible in text, and in vectors where there is an embedder
+	Failed     Status = "failed"    // Error says why
+)
+
+// Done reports whether the state is final.
+func (s Status) Done() bool { return s == Stored || s == Completed || s == Failed }
+
+// The kinds. Only uploads are listed; the others are made by the retrieval
+// routes from a text or a page.
+const (
+	Upload = "upload"
+	Text   = "text"
+	Web    = "web"
+)
+
+// File is one file. Times are seconds since 1970.
+type File struct {
+	ID          string
+	UserID      string
+	Kind        string
+	Filename    string // as the client named it: a string, never a path
+	ContentType string
+	Size        int64  // bytes
+	Blob        string // SHA-256 of the bytes, hex
+	Metadata    json.RawMessage
+	Status      Status
+	Error       string // a sentence for the user, when failed
+	// Document is the blob of what was read: a document.Document; "" until then.
+	Document             string
+	TextHash             string   // SHA-256 of the text in it, hex
+	Warnings             []string // what could not be read of it
+	CreatedAt, UpdatedAt int64
+}
+
+// Filter selects files for a list.
+type Filter struct {
+	UserID        string // "" is everybody's
+	Glob          string // of the file name, case-insensitive, with * and ?; "" is all
+	Offset, Limit int
+}
+
+// Outcome is how reading a file ended, or how far it is.
+type Outcome struct {
+	Status   Status
+	Error    string
+	Document string
+	TextHash string
+	Warnings []string
+}
+
+// Store keeps files. Absent ids give errdefs.NotFound. Every write emits an
+// event of topic "file" with the file's id in its transaction.
+type Store interface {
+	// CreateFile inserts f, and where job is true the work of reading it, in one
+	// transaction.
+	CreateFile(ctx context.Context, f *File, job bool) error
+	FileByID(ctx context.Context, id string) (*File, error)
+	FilesByID(ctx context.Context, ids []string) ([]*File, error) // those that exist, in the order asked
+	Files(ctx context.Context, f Filter) (page []*File, total int, err error)
+	CountFiles(ctx context.Context, userID string) (n int, bytes int64, err error)
+	RenameFile(ctx context.Context, id, filename string, now int64) error
+	// SetOutcome records how far reading is. Empty fields of o but Status and
+	// Error leave what was there.
+	SetOutcome(ctx context.Context, id string, o Outcome, now int64) error
+	// DeleteFile removes the row and, with it, its links, sets, chunks, vectors
+	// and work, in one transaction. It gives the blobs that nothing refers to
+	// any more: they may be removed now.
+	DeleteFile(ctx context.Context, id string) (orphans []string, err error)
+	// DeleteFiles does the same for all files of a filter.
+	DeleteFiles(ctx context.Context, f Filter) (n int, orphans []string, err error)
+	// BlobUsed reports whether a file refers to the blob.
+	BlobUsed(ctx context.Context, hash string) (bool, error)
+	// LinkedKnowledge gives the collections that a file is in, with who made
+	// the link, for rights that come with a collection.
+	LinkedKnowledge(ctx context.Context, fileID string) ([]Link, error)
+}
+
+// Link says that a file is in a collection, and who put it there.
+type Link struct {
+	KnowledgeID    string
+	KnowledgeOwner string
+	UserID         string // who linked it
+}

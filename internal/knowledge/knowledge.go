@@ -1,0 +1,136 @@
+// Package knowledge holds collections of files: what is in them, who may read
+// and write them, and how they want to be cut and searched. Cutting and
+// searching is retrieval's work. No SQL and no HTTP here.
+package knowledge
+
+import (
+	"context"
+	"encoding/json"
+
+	"portico/internal/access"
+	"portico/internal/file"
+)
+
+// The kinds. Only collections are listed; texts are what the retrieval routes
+// make, found by their owner and name.
+const (
+	Collection = "collection"
+	Text       = "text"
+)
+
+// Knowledge is one collection. Times are seconds since 1970.
+type Knowledge struct {
+	ID          string
+	UserID      string
+	Kind        string
+	Name        string
+	Description string
+	Meta        json.RawMessage
+	Settings    Settings
+	// Profile is what searches use, "" while that is the instance's; Next is
+	// being built beside it, or "".
+	Profile, Next        string
+	CreatedAt, UpdatedAt int64
+}
+
+// Settings override the instance's for one collection; zero fields do not.
+type Settings struct {
+	Splitter  string   `json:"text_splitter,omitempty"` // "character", "token", "token_transformers"
+	ChunkSize int      `json:"chunk_size,omitempty"`    // characters, or tokens where the splitter counts those
+	Overlap   *int     `json:"chunk_overlap,omitempty"`
+	MinSize   *int     `json:"chunk_min_size_target,omitempty"`
+	Headings  *bool    `json:"markdown_headers,omitempty"` // cut at headings first
+	Engine    string   `json:"embedding_engine,omitempty"` // "local", "ollama", "openai"
+	Model     string   `json:"embedding_model,omitempty"`
+	TopK      int      `json:"top_k,omitempty"`
+	Hybrid    *bool    `json:"hybrid,omitempty"`
+	Weight    *float64 `json:"hybrid_bm25_weight,omitempty"` // of the lexical side, 0…1
+	Threshold *float64 `json:"relevance_threshold,omitempty"`
+	Full      *bool    `json:"full_context,omitempty"` // give whole files, search nothing
+}
+
+// Directory is a folder inside a collection.
+type Directory struct {
+	ID, KnowledgeID      string
+	ParentID             string // "" is the top
+	UserID, Name         string
+	Meta                 json.RawMessage
+	CreatedAt, UpdatedAt int64
+}
+
+// Entry is a file in a collection.
+type Entry struct {
+	File                 *file.File
+	KnowledgeID          string
+	DirectoryID          string
+	UserID               string // who put it there
+	Path                 string // in a folder that is kept in sync
+	CreatedAt, UpdatedAt int64
+}
+
+// Filter selects collections. Readers are matched in the query: who sees only
+// some gets only those.
+type Filter struct {
+	Who           *access.Principal // nil sees all
+	Query         string            // part of name or description
+	Mine, Shared  bool              // only the caller's own, only others'
+	OrderBy       string            // "name", "created_at", "updated_at" (default)
+	Ascending     bool
+	Offset, Limit int
+}
+
+// Listed is a collection in a list.
+type Listed struct {
+	*Knowledge
+	Files  int // how many are in it
+	Grants []access.Grant
+}
+
+// FileFilter selects the files of a collection.
+type FileFilter struct {
+	Query         string
+	DirectoryID   *string // nil is any, "" is the top
+	OrderBy       string  // "name", "created_at", "updated_at" (default)
+	Ascending     bool
+	Offset, Limit int
+}
+
+// Indexer makes a collection's files searchable; retrieval is one.
+type Indexer interface {
+	// Ready waits, not longer than ctx, until the file is cut (and embedded)
+	// under the profile that the collection searches with. It fails with the
+	// reason for the user when it cannot be: empty, unreadable, still in work.
+	Ready(ctx context.Context, fileID string, k *Knowledge) error
+	// Reprofile begins to build what changed settings ask for, beside what is
+	// searched now, and switches when it is whole.
+	Reprofile(ctx context.Context, k *Knowledge) error
+}
+
+// Store keeps collections. Absent ids give errdefs.NotFound. Every write emits
+// an event of topic "knowledge" with the collection's id in its transaction.
+type Store interface {
+	CreateKnowledge(ctx context.Context, k *Knowledge, grants []access.Grant) error
+	KnowledgeByID(ctx context.Context, id string) (*Knowledge, error)
+	KnowledgeByName(ctx context.Context, userID, kind, name string) (*Knowledge, error)
+	KnowledgeList(ctx context.Context, f Filter) (page []*Listed, total int, err error)
+	UpdateKnowledge(ctx context.Context, k *Knowledge) error // all but id, owner, kind, profiles and created_at
+	SetProfiles(ctx context.Context, id, profile, next string, now int64) error
+	// DeleteKnowledge removes the row, its links, directories and grants, and
+	// its mention in models. The files stay.
+	DeleteKnowledge(ctx context.Context, id string) error
+
+	// LinkFile puts a file into a collection, exactly once: added is false when
+	// it was there.
+	LinkFile(ctx context.Context, e *Entry) (added bool, err error)
+	UnlinkFile(ctx context.Context, knowledgeID, fileID string) error
+	Entry(ctx context.Context, knowledgeID, fileID string) (*Entry, error)
+	Entries(ctx context.Context, knowledgeID string, f FileFilter) (page []*Entry, total int, err error)
+	// Duplicate gives another file of the collection with the same text, or "".
+	Duplicate(ctx context.Context, knowledgeID, textHash, exceptFile string) (fileID string, err error)
+	MoveFile(ctx context.Context, knowledgeID, fileID, directoryID string, now int64) error
+
+	CreateDirectory(ctx context.Context, d *Directory) error
+	Directories(ctx context.Context, knowledgeID string) ([]*Directory, error)
+	UpdateDirectory(ctx context.Context, d *Directory) error
+	DeleteDirectory(ctx context.Context, knowledgeID, id string) error
+}
