@@ -99,3 +99,24 @@ type Link struct {
 	KnowledgeOwner string
 	UserID         string // who linked it
 }
+
+// Progress is how far reading a file is.
+type Progress struct {
+	Stage       string // "extract", "chunk", "embed", "index"
+	Done, Total int    // pages, chunks; Total 0 is unknown
+}
+
+// Reader makes files searchable; retrieval is one.
+type Reader interface {
+	// Wake says that there is new work.
+	Wake()
+	// Wait returns the file once its status is final, or as it is when ctx ends.
+	Wait(ctx context.Context, id string) (*File, error)
+	// Progress tells of a file in work on this server.
+	Progress(id string) (Progress, bool)
+	// Text gives what was read of a file; "" when nothing was.
+	Text(ctx context.Context, f *File) (string, error)
+	// Replace puts a text in place of what was read, and makes it searchable
+	// wherever the file is.
+	Replace(ctx context.Context, f *File, text string) error
+}
