@@ -42,7 +42,7 @@ type Passage struct {
 	Last     int
 	Page     string
 	LastPage string
-	Score    float64 // 0…1, of the stage that ordered them last; 0 where nothing was searched
+	Score    float64         // 0…1, of the stage that ordered them last; 0 where nothing was searched
 	Metadata json.RawMessage // of what the client brought itself, or nil
 }
 
