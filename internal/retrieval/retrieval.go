@@ -20,9 +20,11 @@ import (
 
 // Profile is how files are cut and embedded. ID is the hash of the rest.
 type Profile struct {
-	ID    string         `json:"-"`
-	Chunk chunk.Settings `json:"chunk"`
-	Space string         `json:"space"` // of the vectors, "" for text alone
+	ID     string         `json:"-"`
+	Chunk  chunk.Settings `json:"chunk"`
+	Space  string         `json:"space"`            // of the vectors, "" for text alone
+	Engine string         `json:"engine,omitempty"` // of the embedder, to find it again
+	Model  string         `json:"model,omitempty"`
 }
 
 // Set is the chunks of one file under one profile. Its sequence numbers say
@@ -49,10 +51,16 @@ type Row struct {
 	LastPage    string
 }
 
+// The kinds of work.
+const (
+	ReadFile = "file" // extract, chunk, make the text visible
+	FillSet  = "set"  // embed the chunks of one profile, cutting them first if need be
+)
+
 // Job is work that survives a restart.
 type Job struct {
 	ID       int64
-	Kind     string // "file" or "set"
+	Kind     string // ReadFile or FillSet
 	FileID   string
 	Profile  string // "" is the instance's
 	UserID   string
@@ -101,9 +109,9 @@ type Store interface {
 	DeleteSets(ctx context.Context, ids []int64) error
 
 	AddJob(ctx context.Context, j *Job, now int64) error // the same work twice is one
-	// ClaimJob takes the next job, fair between users, for owner until lease
-	// (seconds); nil when there is none.
-	ClaimJob(ctx context.Context, owner string, now, lease int64) (*Job, error)
+	// ClaimJob takes the next job of a kind, fair between users, for owner until
+	// lease (seconds); nil when there is none.
+	ClaimJob(ctx context.Context, kind, owner string, now, lease int64) (*Job, error)
 	RenewJobs(ctx context.Context, owner string, lease int64) error
 	// EndJob removes a job that owner holds; errdefs.Conflict when it is no
 	// longer theirs.
@@ -131,8 +139,11 @@ type Vectors interface {
 	Search(ctx context.Context, space string, question []float32, scope index.Scope, k int) ([]index.Hit, error)
 }
 
-// Embedders finds the embedder of a space that is in use; nil is none.
+// Embedders finds embedders; nil is none. It opens them when they are first
+// asked for, and keeps them open.
 type Embedders interface {
+	// Current is the one of the settings.
 	Current() embed.Embedder
-	For(space string) embed.Embedder
+	// Of is the one of an engine and a model, also when the settings have moved on.
+	Of(engine, model string) embed.Embedder
 }
