@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Key is a setting with its type: T is bool, int, string, []string or
+// Key is a setting with its type: T is bool, int, float64, string, []string or
 // json.RawMessage (an object or list of the API's own shape).
 type Key[T any] struct {
 	Name    string   // dotted, as the real API's configuration names it, e.g. "ui.enable_signup"
@@ -27,7 +27,7 @@ type Key[T any] struct {
 type Descriptor struct {
 	Name    string
 	Env     []string
-	Type    string // "bool", "int", "string", "list" or "json"
+	Type    string // "bool", "int", "number", "string", "list" or "json"
 	Default []byte // JSON
 	Secret  bool
 	Doc     string
@@ -55,6 +55,8 @@ func typeName[T any]() string {
 		return "bool"
 	case int:
 		return "int"
+	case float64:
+		return "number"
 	case string:
 		return "string"
 	case []string:
@@ -104,6 +106,12 @@ func (k Key[T]) readText(text string) ([]byte, error) {
 		n, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil {
 			return nil, errors.New("must be a whole number")
+		}
+		v = n
+	case "number":
+		n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if err != nil {
+			return nil, errors.New("must be a number")
 		}
 		v = n
 	case "string":

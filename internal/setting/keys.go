@@ -112,7 +112,7 @@ const (
 
 // All lists every key, in the order of the documentation.
 func All() []Descriptor {
-	return []Descriptor{
+	return append([]Descriptor{
 		describe(EnableSignup), describe(EnableLoginForm), describe(EnablePasswordAuth), describe(DefaultUserRole),
 		describe(DefaultGroupID), describe(EnableAPIKeys), describe(APIKeysRestricted),
 		describe(APIKeysAllowedEndpoints), describe(JWTExpiresIn), describe(ShowAdminDetails), describe(AdminEmail),
@@ -128,5 +128,5 @@ func All() []Descriptor {
 
 		describe(OpenAIEnable), describe(OpenAIBaseURLs), describe(OpenAIKeys), describe(OpenAIConfigs),
 		describe(OllamaEnable), describe(OllamaBaseURLs), describe(OllamaConfigs), describe(ForwardUserInfo),
-	}
+	}, retrievalKeys()...)
 }
