@@ -26,6 +26,9 @@ type Input struct {
 	// Progress is told what is done of how much (pages, sheets, members);
 	// may be nil.
 	Progress func(done, total int)
+
+	part   *part // what it shares with the file that it is part of
+	nested int   // how deep in archives it is
 }
 
 // Limits bound one extraction. Zero fields take the defaults in parentheses.
@@ -53,7 +56,8 @@ type Extractor interface {
 // Error is why a file cannot be read, for its owner.
 type Error struct {
 	// Code is a stable word: "empty", "encrypted", "broken", "unsupported",
-	// "no_text", "limit:pages", "limit:memory", …
+	// "no_text", "limit:pages", "limit:memory", …; "media" is a video or a sound
+	// file, which is kept as it is and has failed at nothing.
 	Code string
 	// Detail is a sentence: what is wrong with the file, and what to do.
 	Detail string
