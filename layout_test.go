@@ -30,7 +30,7 @@ var may = map[string]string{
 	"config":                "",
 	"schema/openai":         "",
 	"schema/ollama":         "",
-	"access":                "user",
+	"access":                "user errdefs",
 	"setting":               "event errdefs rawjson",
 	"auth":                  "user access event setting errdefs",
 	"provider":              "rawjson errdefs hop",

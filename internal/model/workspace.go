@@ -13,16 +13,8 @@ import (
 	"portico/internal/rawjson"
 )
 
-// Author is who changes models, and what the instance lets them do beside
-// what their role does.
-type Author struct {
-	*access.Principal
-	// May reports a permission such as "workspace.models". It is asked of
-	// people who are no administrators.
-	May func(permission string) bool
-}
-
-func (a Author) may(permission string) bool { return a.IsAdmin() || a.May != nil && a.May(permission) }
+// Author is who changes models.
+type Author = access.Author
 
 // Draft is what an author gives of a model. Nil fields of an update stay as
 // they are.
@@ -59,7 +51,7 @@ const (
 // model, which is for administrators. Grants that the author may not give are
 // left out.
 func (g *Registry) Create(ctx context.Context, who Author, d Draft) (*Sheet, error) {
-	if !who.may("workspace.models") {
+	if !who.Has("workspace.models") {
 		return nil, unauthorized()
 	}
 	if err := d.check(); err != nil {
@@ -70,13 +62,9 @@ func (g *Registry) Create(ctx context.Context, who Author, d Draft) (*Sheet, err
 	}
 	var grants []access.Grant
 	if d.Grants != nil {
-		for _, gr := range *d.Grants {
-			if err := checkGrant(&gr); err != nil {
-				return nil, err
-			}
-			if mayGive(who, &gr) == nil {
-				grants = append(grants, gr)
-			}
+		var err error
+		if grants, err = who.Gives("models", *d.Grants); err != nil {
+			return nil, err
 		}
 	}
 	now := g.cfg.Now().Unix()
@@ -204,7 +192,7 @@ func (g *Registry) Sheets(ctx context.Context, who *access.Principal) ([]Sheet, 
 // editable gives a copy of a row that the author may change. For an
 // administrator a base model without a row gets one when it is stored.
 func (g *Registry) editable(ctx context.Context, who Author, id string) (row Row, fresh bool, err error) {
-	if !who.may("workspace.models") {
+	if !who.Has("workspace.models") {
 		return Row{}, false, unauthorized()
 	}
 	have, grants, err := g.row(ctx, id)
@@ -341,55 +329,7 @@ func (g *Registry) checkGrants(ctx context.Context, who Author, id string, grant
 	if err != nil {
 		return err
 	}
-	for i := range grants {
-		if err := checkGrant(&grants[i]); err != nil {
-			return err
-		}
-		if given(have, &grants[i]) {
-			continue
-		}
-		if err := mayGive(who, &grants[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func given(have []access.Grant, g *access.Grant) bool {
-	for i := range have {
-		if have[i].PrincipalType == g.PrincipalType && have[i].PrincipalID == g.PrincipalID && have[i].Permission == g.Permission {
-			return true
-		}
-	}
-	return false
-}
-
-// checkGrant also clears what is the server's to say.
-func checkGrant(g *access.Grant) error {
-	g.ID, g.CreatedAt = "", 0
-	kinds := g.PrincipalType == "user" || g.PrincipalType == "group" || g.PrincipalType == "anyone"
-	if !kinds || (g.Permission != "read" && g.Permission != "write") || (g.PrincipalID == "" && g.PrincipalType != "anyone") || len(g.PrincipalID) > maxRowID {
-		return errdefs.New(errdefs.Invalid, "An access grant has a principal_type (user, group or anyone), a principal_id and a permission (read or write).")
-	}
-	return nil
-}
-
-// mayGive says why a grant is not the author's to give.
-func mayGive(who Author, g *access.Grant) error {
-	public := g.PrincipalType == "anyone" || g.PrincipalID == "*"
-	switch {
-	case who.IsAdmin():
-		return nil
-	case public && !who.may("sharing.public_models"):
-		return errdefs.New(errdefs.Forbidden, "You may not share models with everybody.")
-	case !public && !who.may("sharing.models"):
-		return errdefs.New(errdefs.Forbidden, "You may not share models.")
-	case !public && g.PrincipalType == "user" && !who.may("access_grants.allow_users"):
-		return errdefs.New(errdefs.Forbidden, "You may not share with single people.")
-	case g.PrincipalType == "group" && !who.may("access_grants.allow_groups"):
-		return errdefs.New(errdefs.Forbidden, "You may not share with groups.")
-	}
-	return nil
+	return who.MayGive("models", have, grants)
 }
 
 // metaKeys are always there, null when nobody set them.
