@@ -39,7 +39,7 @@ func formats() []format {
 		{name: "PDF", exts: "pdf", types: "application/pdf", read: readPDF},
 		{name: "image", exts: "png jpg jpeg gif bmp tif tiff webp", types: "image/png image/jpeg image/gif image/bmp image/tiff image/webp", read: readImage},
 
-		{name: "Word document", exts: "docx docm dotx", types: "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+		{name: "Word document", exts: "docx docm dotx", types: "application/vnd.openxmlformats-officedocument.wordprocessingml.document", read: readDOCX},
 		{name: "Excel workbook", exts: "xlsx xlsm xltx", types: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
 		{name: "PowerPoint presentation", exts: "pptx pptm ppsx potx", types: "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
 		{name: "OpenDocument text", exts: "odt ott fodt", types: "application/vnd.oasis.opendocument.text"},
