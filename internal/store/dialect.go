@@ -10,6 +10,12 @@ type dialect struct {
 	position string
 	// texts is the list of the texts in the JSON array $1.
 	texts string
+	// numbers is the list of the numbers in the JSON array $1; pairs is the
+	// [a, b] in it, with their place.
+	numbers string
+	pairs   string
+	// insertChunks inserts many chunks at once; empty where one by one is as fast.
+	insertChunks query
 	// lockStart lets one server at a time migrate.
 	lockStart query
 	// lockUsers makes the check "is there nobody yet", or "is another
@@ -26,6 +32,8 @@ func sqliteDialect() *dialect {
 		name:      "sqlite",
 		position:  "instr",
 		texts:     "SELECT value FROM json_each($1)",
+		numbers:   "SELECT value FROM json_each($1)",
+		pairs:     "SELECT key AS place, json_extract(value, '$[0]') AS a, json_extract(value, '$[1]') AS b FROM json_each($1)",
 		hasSchema: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'`,
 	}
 }
@@ -35,6 +43,10 @@ func postgresDialect(origin string) *dialect {
 		name:     "postgres",
 		position: "strpos",
 		texts:    "SELECT json_array_elements_text($1::json)",
+		numbers:  "SELECT json_array_elements_text($1::json)::bigint",
+		pairs: `SELECT place, (pair->>0)::bigint AS a, (pair->>1)::bigint AS b
+			FROM json_array_elements($1::json) WITH ORDINALITY AS p (pair, place)`,
+		insertChunks: unnestChunks,
 		// Not to_regclass: its cache does not see what was committed while this
 		// transaction waited for its lock.
 		hasSchema: `SELECT count(*) FROM pg_tables WHERE schemaname = 'portico' AND tablename = 'schema_migrations'`,

@@ -20,7 +20,8 @@ func Migrate(ctx context.Context, db *DB, files fs.FS) error { return db.migrate
 func (db *DB) Made() []string {
 	d := db.dialect
 	all := []string{string(d.countFound())}
-	for _, q := range []query{d.hasSchema, d.lockStart, d.lockUsers, d.notify} {
+	for _, q := range []query{d.hasSchema, d.lockStart, d.lockUsers, d.notify, d.insertChunks,
+		d.setsOfFiles(), d.liveSets(), d.filesOfSets(), d.unusedSets(), d.chunksAt()} {
 		if q != "" {
 			all = append(all, string(q))
 		}

@@ -199,6 +199,7 @@ func one[T any](ctx context.Context, db *DB, scan func(scanner) (T, error), q qu
 }
 
 func scanInt(s scanner) (n int, err error)        { err = s.Scan(&n); return n, err }
+func scanInt64(s scanner) (n int64, err error)    { err = s.Scan(&n); return n, err }
 func scanText(s scanner) (text string, err error) { err = s.Scan(&text); return text, err }
 
 // checkText refuses on both engines what PostgreSQL cannot keep.

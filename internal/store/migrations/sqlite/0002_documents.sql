@@ -23,17 +23,20 @@ CREATE INDEX files_user ON files (user_id, created_at, id);
 CREATE INDEX files_created ON files (created_at, id);
 CREATE INDEX files_blob ON files (blob);
 CREATE INDEX files_document ON files (document);
+CREATE INDEX files_text ON files (text_hash);
 
 -- kind is 'collection' for what is listed; 'text' is what the retrieval routes
 -- make, found by its owner and name. settings is a JSON object that overrides
 -- the instance's; profile is the one that searches use, '' while it is the
--- instance's; next_profile is being built, or ''.
+-- instance's; next_profile is being built, or ''; search is name and
+-- description in lower case, cut short.
 CREATE TABLE knowledge (
   id           TEXT    NOT NULL PRIMARY KEY,
   user_id      TEXT    NOT NULL,
   kind         TEXT    NOT NULL,
   name         TEXT    NOT NULL,
   description  TEXT    NOT NULL,
+  search       TEXT    NOT NULL,
   meta         TEXT    NOT NULL,
   settings     TEXT    NOT NULL,
   profile      TEXT    NOT NULL,
@@ -42,7 +45,9 @@ CREATE TABLE knowledge (
   updated_at   INTEGER NOT NULL
 );
 CREATE INDEX knowledge_user ON knowledge (user_id, kind, name);
-CREATE INDEX knowledge_updated ON knowledge (updated_at, id);
+CREATE INDEX knowledge_updated ON knowledge (kind, updated_at, id);
+CREATE INDEX knowledge_created ON knowledge (kind, created_at, id);
+CREATE INDEX knowledge_search ON knowledge (kind, search, id);
 
 CREATE TABLE directories (
   id           TEXT    NOT NULL PRIMARY KEY,
@@ -55,6 +60,7 @@ CREATE TABLE directories (
   updated_at   INTEGER NOT NULL
 );
 CREATE INDEX directories_parent ON directories (knowledge_id, parent_id, name);
+CREATE INDEX directories_above ON directories (parent_id);
 
 -- path is the file's name in a folder that is kept in sync, '' else.
 CREATE TABLE knowledge_files (
@@ -69,6 +75,7 @@ CREATE TABLE knowledge_files (
 );
 CREATE INDEX knowledge_files_file ON knowledge_files (file_id);
 CREATE INDEX knowledge_files_path ON knowledge_files (knowledge_id, path);
+CREATE INDEX knowledge_files_directory ON knowledge_files (directory_id);
 
 -- A profile is how a file is cut and embedded: its id is the hash of its
 -- settings, a JSON object.
@@ -135,12 +142,14 @@ CREATE TABLE jobs (
   UNIQUE (file_id, profile)
 );
 CREATE INDEX jobs_lease ON jobs (lease_until, id);
+CREATE INDEX jobs_user ON jobs (kind, user_id, id);
 
 -- Names and counters of the instance, never reset: 'seq' counts what becomes
--- visible, 'set' and 'job' give ids, 'id' tells one database from another.
+-- visible, 'set' and 'job' give ids, 'id' tells one database from another,
+-- 'turn' is who was served last when work was given out.
 CREATE TABLE instance (
   name  TEXT    NOT NULL PRIMARY KEY,
   value TEXT    NOT NULL,
   n     INTEGER NOT NULL
 );
-INSERT INTO instance (name, value, n) VALUES ('seq', '', 0), ('set', '', 0), ('job', '', 0), ('id', '', 0);
+INSERT INTO instance (name, value, n) VALUES ('seq', '', 0), ('set', '', 0), ('job', '', 0), ('id', '', 0), ('turn', '', 0);
