@@ -36,6 +36,7 @@ var may = map[string]string{
 	"provider":                 "rawjson errdefs hop",
 	"provider/openai":          "provider hop sse rawjson errdefs",
 	"provider/ollama":          "provider hop sse rawjson errdefs",
+	"provider/quote":        "provider rawjson errdefs",
 	"provider/providertest":    "provider hop sse rawjson errdefs egress",
 	"model":                    "provider access event setting errdefs rawjson user",
 	"blob":                     "errdefs",

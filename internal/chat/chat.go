@@ -28,6 +28,11 @@ type Config struct {
 	Streams      int           // open at once, in the whole instance (no limit)
 	WriteTimeout time.Duration // how long a client may refuse to read (30 s)
 	Now          func() time.Time
+
+	// Gatherer finds what chats are answered from; nil is nobody.
+	Gatherer Gatherer
+	// Grounding says how that reaches the model; nil is the zero value.
+	Grounding func() Grounding
 }
 
 func (c Config) or() Config {
@@ -68,12 +73,20 @@ func New(models Resolver, rec *usage.Recorder, cfg Config) *Service {
 	s.stages = []stage{
 		{"decode", (*turn).decode},
 		{"resolve", (*turn).resolve},
+		{"context", (*turn).context},
 		{"request", (*turn).request},
 		{"call", (*turn).call},
 		{"deliver", (*turn).deliver},
 	}
 	s.turns.New = func() any { return new(turn) }
 	return s
+}
+
+func (s *Service) grounding() Grounding {
+	if s.cfg.Grounding == nil {
+		return Grounding{}
+	}
+	return s.cfg.Grounding()
 }
 
 // Streams is how many streams are open.

@@ -17,6 +17,9 @@ func (t *turn) deliver() error {
 	if t.reply.Stream != nil {
 		return t.stream()
 	}
+	if t.cites != nil && t.reply.Status < 300 {
+		t.reply.Body = t.cites.inAnswer(t.reply.Body)
+	}
 	err := writeWhole(t.w, t.reply, t.s.cfg.WriteTimeout)
 	t.backend(nil) // the upstream did its part, whatever became of the client
 	return err
@@ -27,8 +30,12 @@ func (t *turn) deliver() error {
 func (t *turn) stream() error {
 	d := &delivery{s: t.s, stream: t.reply.Stream, key: t.usageKey(), backend: t.backend, release: t.reply.Release}
 	t.kept = true
+	source := t.reply.Stream
+	if t.cites != nil && len(t.cites.members) > 0 {
+		source = &cited{Stream: source, first: t.cites.event(t.RequestID, t.target.ID, t.s.cfg.Now())}
+	}
 	head := relay.Head{Status: t.reply.Status, ContentType: t.reply.ContentType, Header: t.reply.Header}
-	return relay.Send(t.w, t.r, head, t.reply.Stream, relay.Options{
+	return relay.Send(t.w, t.r, head, source, relay.Options{
 		Life:         t.life,
 		WriteTimeout: t.s.cfg.WriteTimeout,
 		Error:        streamError(t.StreamError),

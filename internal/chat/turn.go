@@ -31,6 +31,7 @@ type turn struct {
 	doc rawjson.Doc // over raw
 
 	target *model.Target
+	cites  *citations // nil unless files were asked for
 	req    provider.ChatRequest
 
 	ctx   context.Context // of the upstream call

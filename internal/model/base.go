@@ -137,9 +137,13 @@ func newBase(id string, sources []source) *base {
 	if name, ok := doc.String("name"); ok && name != "" {
 		b.name = name
 	}
-	if b.kind == provider.Ollama {
+	switch b.kind {
+	case provider.Ollama:
 		b.ollama(doc)
-	} else {
+	case provider.Builtin:
+		b.connType = "internal"
+		b.rest = append(b.appendHead(nil), `,"pipe":{"type":"pipe"},"connection_type":"internal"`...)
+	default:
 		b.openai(doc, first)
 	}
 	return b

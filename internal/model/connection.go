@@ -226,6 +226,10 @@ func (g *Registry) answered(c *conn, entries []provider.Entry, err error) {
 		c.retry = now.Add(min(restFirst<<min(c.failures, 10), restMost))
 		c.failures++
 		c.err, c.late = err, true
+		g.tally()
+		if len(g.snap.Load().entries) == 0 && g.spare != nil {
+			g.rebuild(g.seen) // nobody else may be left
+		}
 		return
 	}
 	if c.failures > 0 {
@@ -239,6 +243,7 @@ func (g *Registry) answered(c *conn, entries []provider.Entry, err error) {
 	c.answered, c.failures, c.err, c.late, c.retry = now, 0, nil, false, time.Time{}
 	if first || !sameEntries(c.entries, entries) {
 		c.entries = entries
+		g.tally()
 		g.rebuild(g.seen)
 	}
 }
@@ -260,6 +265,16 @@ func sameEntries(a, b []provider.Entry) bool {
 		}
 	}
 	return true
+}
+
+// keepSpare asks the fallback for its models, which are the same for ever.
+func (g *Registry) keepSpare(ctx context.Context) error {
+	entries, err := g.cfg.Fallback.Models(ctx)
+	if err != nil {
+		return err
+	}
+	g.spare = &conn{backend: g.cfg.Fallback, enabled: true, entries: entries}
+	return nil
 }
 
 // tally counts who is still to answer for the first time. Registry.mu is held.

@@ -29,6 +29,9 @@ type Config struct {
 	// Connect puts a connection to use. A connection that cannot be used is
 	// kept in its place and fails each call with the error.
 	Connect func(*provider.Connection) (*provider.Backend, error)
+	// Fallback is what answers while no connection has a model; every verified
+	// person may use its models. nil is nothing.
+	Fallback *provider.Backend
 
 	TTL         time.Duration    // age at which a list is asked for again, behind the answer (1 s)
 	ListTimeout time.Duration    // of one asking (10 s)
@@ -85,6 +88,7 @@ type Registry struct {
 
 	mu     sync.Mutex // held while a snapshot is made
 	conns  []*conn    // OpenAI connections, then Ollama's, each by index
+	spare  *conn      // the fallback, or nil
 	rows   map[string]*Row
 	grants map[string][]access.Grant
 	order  map[string]int // ui.model_order_list
@@ -110,6 +114,11 @@ func New(ctx context.Context, cfg Config) (*Registry, error) {
 	g.heard.all, g.heard.settings = true, true
 	g.wanted.Store(1)
 	g.snap.Store(new(Snapshot))
+	if cfg.Fallback != nil {
+		if err := g.keepSpare(ctx); err != nil {
+			return nil, err
+		}
+	}
 	g.misses = bucket{size: 5, every: time.Second}
 	g.cancels = append(g.cancels, cfg.Settings.Watch(g.settingsChanged))
 	if cfg.Bus != nil {

@@ -42,6 +42,10 @@ const maxChain = 8
 func (g *Registry) rebuild(seen uint64) {
 	old := g.snap.Load()
 	ids, sources := gather(g.conns)
+	listed := len(ids)
+	if listed == 0 && g.spare != nil && g.young.Load() == 0 {
+		ids, sources = gather([]*conn{g.spare})
+	}
 	s := &Snapshot{seen: seen, byID: make(map[string]*Entry, 2*len(ids)+len(g.rows))}
 	for _, c := range g.conns {
 		if c.backend.Kind == provider.Ollama {
@@ -63,7 +67,7 @@ func (g *Registry) rebuild(seen uint64) {
 	for _, row := range g.workspace() {
 		if s.byID[row.ID] == nil { // a base model of that id comes first
 			e := &Entry{Target: Target{ID: row.ID, Row: row}, name: row.Name, owner: row.UserID, grants: g.grants[row.ID]}
-			e.active, e.listed = row.IsActive, row.IsActive && len(ids) > 0
+			e.active, e.listed = row.IsActive, row.IsActive && listed > 0
 			s.add(e)
 		}
 	}
@@ -93,6 +97,9 @@ func (g *Registry) baseEntry(b *base, last *Entry) *Entry {
 	}
 	row := g.rows[b.id]
 	if row == nil || row.BaseModelID != "" {
+		if b.kind == provider.Builtin {
+			e.grants = []access.Grant{{PrincipalType: "user", PrincipalID: "*", Permission: "read"}}
+		}
 		return e
 	}
 	e.Row, e.owner, e.grants = row, row.UserID, g.grants[b.id]

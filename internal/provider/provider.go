@@ -20,8 +20,9 @@ type Kind string
 
 // The dialects.
 const (
-	OpenAI Kind = "openai"
-	Ollama Kind = "ollama"
+	OpenAI  Kind = "openai"
+	Ollama  Kind = "ollama"
+	Builtin Kind = "portico" // answers by itself, without an upstream
 )
 
 // Connection is one configured upstream. It is immutable: a change of the
@@ -65,8 +66,25 @@ type ChatRequest struct {
 	Requested string
 	Stream    bool
 	Caller    Caller
+	// Ground is what the answer is to rest on, for a provider that reads nothing
+	// else: the messages hold it already. nil when no files were asked for.
+	Ground *Ground
 	// Params are per-request or per-model parameters: a JSON object, or empty.
 	Params []byte
+}
+
+// Ground is a question and what was found for it.
+type Ground struct {
+	Question string
+	Quotes   []Quote
+}
+
+// Quote is a passage of a document: its text, and where it stands.
+type Quote struct {
+	Text   string
+	Name   string // of the document, for people
+	Page   string // label, or ""
+	Number int    // by which it is cited
 }
 
 // EmbedRequest is one call of an embeddings route.

@@ -74,8 +74,8 @@ var (
 		Doc: "Whether chats get whole files, without a search."}
 	BypassRetrieval = Key[bool]{Name: "rag.bypass_embedding_and_retrieval", Env: []string{"BYPASS_EMBEDDING_AND_RETRIEVAL"},
 		Doc: "The same; files are still made searchable for other uses."}
-	QueryGeneration = Key[bool]{Name: "task.query.retrieval.enable", Env: []string{"ENABLE_RETRIEVAL_QUERY_GENERATION"}, Default: true,
-		Doc: "Whether the task model may word the question of a follow-up turn anew. A first turn is its own question."}
+	QueryGeneration = Key[bool]{Name: "task.query.retrieval.enable", Env: []string{"ENABLE_RETRIEVAL_QUERY_GENERATION"},
+		Doc: "Whether the model is asked to word the question of a follow-up turn anew, which is one more call of it. Else the last two questions are searched for together. A first turn is always its own question."}
 )
 
 // How passages reach a model.
