@@ -40,7 +40,7 @@ func formats() []format {
 		{name: "image", exts: "png jpg jpeg gif bmp tif tiff webp", types: "image/png image/jpeg image/gif image/bmp image/tiff image/webp", read: readImage},
 
 		{name: "Word document", exts: "docx docm dotx", types: "application/vnd.openxmlformats-officedocument.wordprocessingml.document", read: readDOCX},
-		{name: "Excel workbook", exts: "xlsx xlsm xltx", types: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+		{name: "Excel workbook", exts: "xlsx xlsm xltx", types: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", read: readXLSX},
 		{name: "PowerPoint presentation", exts: "pptx pptm ppsx potx", types: "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
 		{name: "OpenDocument text", exts: "odt ott fodt", types: "application/vnd.oasis.opendocument.text"},
 		{name: "OpenDocument spreadsheet", exts: "ods ots", types: "application/vnd.oasis.opendocument.spreadsheet"},
