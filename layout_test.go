@@ -36,7 +36,7 @@ var may = map[string]string{
 	"provider":                 "rawjson errdefs hop",
 	"provider/openai":          "provider hop sse rawjson errdefs",
 	"provider/ollama":          "provider hop sse rawjson errdefs",
-	"provider/quote":        "provider rawjson errdefs",
+	"provider/quote":           "provider rawjson errdefs",
 	"provider/providertest":    "provider hop sse rawjson errdefs egress",
 	"model":                    "provider access event setting errdefs rawjson user",
 	"blob":                     "errdefs",
@@ -45,6 +45,7 @@ var may = map[string]string{
 	"retrieval/document":       "",
 	"retrieval/index":          "",
 	"retrieval/extract":        "retrieval/document hop",
+	"retrieval/extract/worker": "retrieval/document retrieval/extract",
 	"retrieval/chunk":          "retrieval/document",
 	"retrieval/embed":          "retrieval/embed/bert retrieval/embed/tensor retrieval/embed/tokenize hop errdefs",
 	"retrieval/embed/tokenize": "",
@@ -58,7 +59,7 @@ var may = map[string]string{
 	"api/route":                "access errdefs rawjson",
 	"api":                      "api/route auth user access setting model chat provider relay rawjson usage errdefs event schema/openai schema/ollama file knowledge retrieval blob",
 	"store":                    "user access auth model setting chat event errdefs file knowledge retrieval retrieval/index retrieval/chunk",
-	"cli":                      "config server auth user errdefs api",
+	"cli":                      "config server auth user errdefs api retrieval/extract retrieval/extract/worker",
 	"server":                   "*",
 }
 

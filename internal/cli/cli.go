@@ -88,7 +88,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.PersistentFlags().String("database-url", "", "database (DATABASE_URL)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrong{err} })
 	root.AddCommand(serveCommand(env), userCommand(env), keyCommand(env), configCommand(env),
-		doctorCommand(env), openapiCommand(), versionCommand())
+		doctorCommand(env), extractCommand(env), openapiCommand(), versionCommand())
 	strict(root)
 	return root
 }

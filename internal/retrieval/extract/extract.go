@@ -38,7 +38,7 @@ type Parser struct {
 
 // New makes a parser. Zero limits are the defaults.
 func New(lim Limits, opt Options) *Parser {
-	p := &Parser{lim: lim.withDefaults(), opt: opt, byName: map[string]*format{}, byExt: map[string]*format{}, byType: map[string]*format{}}
+	p := &Parser{lim: lim.WithDefaults(), opt: opt, byName: map[string]*format{}, byExt: map[string]*format{}, byType: map[string]*format{}}
 	if p.opt.Log == nil {
 		p.opt.Log = slog.New(slog.DiscardHandler)
 	}

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/net/html/charset"
 )
 
-// withDefaults gives the limits with each zero field at its default.
-func (l Limits) withDefaults() Limits {
+// WithDefaults gives the limits with each zero field at its default.
+func (l Limits) WithDefaults() Limits {
 	def := func(v *int, d int) {
 		if *v == 0 {
 			*v = d
