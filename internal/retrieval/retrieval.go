@@ -13,6 +13,7 @@ import (
 	"context"
 
 	"portico/internal/file"
+	"portico/internal/knowledge"
 	"portico/internal/retrieval/chunk"
 	"portico/internal/retrieval/embed"
 	"portico/internal/retrieval/index"
@@ -119,6 +120,40 @@ type Store interface {
 	// RetryJob gives it back, not to be tried before a time.
 	RetryJob(ctx context.Context, id int64, owner string, notBefore int64) error
 	CountJobs(ctx context.Context) (int, error)
+	// RestartJob makes the job anew, under another id: whoever has it in hand
+	// works on what is no longer so, and cannot end it.
+	RestartJob(ctx context.Context, j *Job, now int64) error
+
+	// ReadBefore gives other files with these bytes that were read, a few.
+	ReadBefore(ctx context.Context, blob, except string) ([]*file.File, error)
+	// SetLike gives another whole set, with vectors, of the same text under the
+	// same profile; nil is none.
+	SetLike(ctx context.Context, textHash, profile string, except int64) (*Set, error)
+	// ReadAgain makes a file pending, with the document of o or none, and
+	// restarts the job of reading it, in one transaction.
+	ReadAgain(ctx context.Context, f *file.File, o file.Outcome, now int64) error
+	// Stuck gives files that are pending or processing without a job: nobody
+	// would ever end them.
+	Stuck(ctx context.Context, limit int) ([]*file.File, error)
+	// Lacking gives files that were read, have neither a whole set under a
+	// profile (with vectors, where the profile has a space) nor the reason why
+	// not, nor a job for it: of a collection, or all where that is "".
+	Lacking(ctx context.Context, profile, knowledgeID string, vectors bool, limit int) ([]*file.File, error)
+	// CountLacking counts the same files, those with a job included.
+	CountLacking(ctx context.Context, profile, knowledgeID string, vectors bool) (int, error)
+	// ProfilesOfFile gives the profiles that its collections search with or are
+	// building; not the instance's.
+	ProfilesOfFile(ctx context.Context, fileID string) ([]string, error)
+	// Building gives the collections that have a next profile.
+	Building(ctx context.Context) ([]*knowledge.Knowledge, error)
+	// ProfilesInUse gives those of all collections.
+	ProfilesInUse(ctx context.Context) ([]string, error)
+	// InstanceProfiles gives what searches use where a collection has no
+	// profile of its own, and what is being built in its place; "" is none.
+	InstanceProfiles(ctx context.Context) (current, next string, err error)
+	// SetInstanceProfiles changes them. It emits an event of topic "knowledge"
+	// without an id.
+	SetInstanceProfiles(ctx context.Context, current, next string) error
 }
 
 // Lexical is the index of words; *lexical.Index is one.
