@@ -6,6 +6,8 @@ package file
 import (
 	"context"
 	"encoding/json"
+
+	"portico/internal/access"
 )
 
 // Status is how far a file is read.
@@ -48,6 +50,36 @@ type File struct {
 	TextHash             string   // SHA-256 of the text in it, hex
 	Warnings             []string // what could not be read of it
 	CreatedAt, UpdatedAt int64
+	// Target is the collection that it goes to once it is read; see Linker.
+	Target Target
+}
+
+// Target is a place in a collection. The zero value is none.
+type Target struct {
+	KnowledgeID, DirectoryID string
+}
+
+// Linker puts a file that is read into a collection; knowledge is one. Who may
+// not write there, or what is not there, is an error, as is a file that the
+// collection has under another name; a file that is there already is none.
+type Linker interface {
+	LinkFile(ctx context.Context, who *access.Principal, fileID, knowledgeID, directoryID string) error
+}
+
+// Index is how far a file can be searched: in its text, and by meaning. Each
+// is "ready", "pending", "failed" or "none" (nobody asked for it, or there is
+// no embedder).
+type Index struct {
+	Text    string `json:"text"`
+	Vectors string `json:"vectors"`
+}
+
+// Parts is what there is of the sets of one file.
+type Parts struct {
+	Text    bool   // some set's text is visible
+	Vectors bool   // and its vectors
+	Space   bool   // some set is to have vectors
+	Error   string // why some set has none
 }
 
 // Filter selects files for a list.
@@ -75,6 +107,7 @@ type Store interface {
 	FileByID(ctx context.Context, id string) (*File, error)
 	FilesByID(ctx context.Context, ids []string) ([]*File, error) // those that exist, in the order asked
 	Files(ctx context.Context, f Filter) (page []*File, total int, err error)
+	// CountFiles counts the files of a person, "" for all, and their bytes.
 	CountFiles(ctx context.Context, userID string) (n int, bytes int64, err error)
 	RenameFile(ctx context.Context, id, filename string, now int64) error
 	// SetOutcome records how far reading is. Empty fields of o but Status and
@@ -84,13 +117,29 @@ type Store interface {
 	// and work, in one transaction. It gives the blobs that nothing refers to
 	// any more: they may be removed now.
 	DeleteFile(ctx context.Context, id string) (orphans []string, err error)
-	// DeleteFiles does the same for all files of a filter.
+	// DeleteFiles does the same for all files of a filter, of every kind, some at
+	// a time.
 	DeleteFiles(ctx context.Context, f Filter) (n int, orphans []string, err error)
+	// DeleteStray does the same for files whose owner is gone and that are in no
+	// collection.
+	DeleteStray(ctx context.Context) (n int, orphans []string, err error)
 	// BlobUsed reports whether a file refers to the blob.
 	BlobUsed(ctx context.Context, hash string) (bool, error)
+	// UsedBlobs gives those of the blobs that a file refers to.
+	UsedBlobs(ctx context.Context, hashes []string) (map[string]bool, error)
 	// LinkedKnowledge gives the collections that a file is in, with who made
 	// the link, for rights that come with a collection.
 	LinkedKnowledge(ctx context.Context, fileID string) ([]Link, error)
+	// PartsOf tells, by file, what there is to search; files without sets are
+	// left out.
+	PartsOf(ctx context.Context, fileIDs []string) (map[string]Parts, error)
+	// FilesWithTarget gives those that wait to be put into a collection; DropTarget
+	// makes one wait no more.
+	FilesWithTarget(ctx context.Context) ([]*File, error)
+	DropTarget(ctx context.Context, id string) error
+	// BlobsInUse calls fn for each file's id, bytes and document ("" where there
+	// is none), for whoever looks for what is missing.
+	BlobsInUse(ctx context.Context, fn func(id, blob, document string) error) error
 }
 
 // Link says that a file is in a collection, and who put it there.

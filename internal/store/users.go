@@ -151,7 +151,8 @@ func (t *tx) keepAnAdmin(ctx context.Context, id string) error {
 }
 
 // DeleteUser implements user.Store. With the person go their credential,
-// tokens, keys, memberships and chats, and what was granted to them.
+// tokens, keys, memberships and chats, what was granted to them, their private
+// collections and their files that are in nobody else's.
 func (db *DB) DeleteUser(ctx context.Context, id string) (err error) {
 	defer fault(&err, "user")
 	return db.write(ctx, func(ctx context.Context, t *tx) error {
@@ -172,6 +173,9 @@ func (db *DB) DeleteUser(ctx context.Context, id string) (err error) {
 			}
 		}
 		if err := t.dropPrincipal(ctx, "user", id); err != nil {
+			return err
+		}
+		if err := t.dropFilesOf(ctx, id); err != nil {
 			return err
 		}
 		t.emit(event.Chat, chats...)

@@ -3,11 +3,14 @@
 -- extracted documents are blobs, named by their SHA-256, outside the database.
 -- kind is 'upload' for what is listed, else 'text' or 'web'. status is '' for
 -- what nobody asked to be read, else pending, processing, completed or failed.
+-- search is the name in lower case; target_… is the collection that a file goes
+-- to once it is read, '' when it is there.
 CREATE TABLE files (
   id           text COLLATE "C" NOT NULL PRIMARY KEY,
   user_id      text COLLATE "C" NOT NULL,
   kind         text COLLATE "C" NOT NULL,
   filename     text COLLATE "C" NOT NULL,
+  search       text NOT NULL,
   content_type text COLLATE "C" NOT NULL,
   size         bigint NOT NULL,
   blob         text COLLATE "C" NOT NULL,
@@ -17,11 +20,15 @@ CREATE TABLE files (
   document     text COLLATE "C" NOT NULL,
   text_hash    text COLLATE "C" NOT NULL,
   warnings     text NOT NULL,
+  target_knowledge text COLLATE "C" NOT NULL,
+  target_directory text COLLATE "C" NOT NULL,
   created_at   bigint NOT NULL,
   updated_at   bigint NOT NULL
 );
-CREATE INDEX files_user ON files (user_id, created_at, id);
-CREATE INDEX files_created ON files (created_at, id);
+CREATE INDEX files_user ON files (user_id, kind, created_at, id);
+CREATE INDEX files_created ON files (kind, created_at, id);
+CREATE INDEX files_quota ON files (user_id, size);
+CREATE INDEX files_target ON files (target_knowledge) WHERE target_knowledge <> '';
 CREATE INDEX files_blob ON files (blob);
 CREATE INDEX files_document ON files (document);
 CREATE INDEX files_text ON files (text_hash);

@@ -2,11 +2,14 @@
 -- extracted documents are blobs, named by their SHA-256, outside the database.
 -- kind is 'upload' for what is listed, else 'text' or 'web'. status is '' for
 -- what nobody asked to be read, else pending, processing, completed or failed.
+-- search is the name in lower case; target_… is the collection that a file goes
+-- to once it is read, '' when it is there.
 CREATE TABLE files (
   id           TEXT    NOT NULL PRIMARY KEY,
   user_id      TEXT    NOT NULL,
   kind         TEXT    NOT NULL,
   filename     TEXT    NOT NULL,
+  search       TEXT    NOT NULL,
   content_type TEXT    NOT NULL,
   size         INTEGER NOT NULL,
   blob         TEXT    NOT NULL,
@@ -16,11 +19,15 @@ CREATE TABLE files (
   document     TEXT    NOT NULL,
   text_hash    TEXT    NOT NULL,
   warnings     TEXT    NOT NULL,
+  target_knowledge TEXT    NOT NULL,
+  target_directory TEXT    NOT NULL,
   created_at   INTEGER NOT NULL,
   updated_at   INTEGER NOT NULL
 );
-CREATE INDEX files_user ON files (user_id, created_at, id);
-CREATE INDEX files_created ON files (created_at, id);
+CREATE INDEX files_user ON files (user_id, kind, created_at, id);
+CREATE INDEX files_created ON files (kind, created_at, id);
+CREATE INDEX files_quota ON files (user_id, size);
+CREATE INDEX files_target ON files (target_knowledge) WHERE target_knowledge <> '';
 CREATE INDEX files_blob ON files (blob);
 CREATE INDEX files_document ON files (document);
 CREATE INDEX files_text ON files (text_hash);
