@@ -52,6 +52,7 @@ var may = map[string]string{
 	"retrieval/embed/tensor":   "",
 	"retrieval/embed/bert":     "retrieval/embed/tensor",
 	"retrieval/embed/worker":   "retrieval/embed errdefs",
+	"retrieval/embed/weights":  "retrieval/embed errdefs",
 	"retrieval/lexical":        "retrieval/index",
 	"retrieval/vector":         "retrieval/index",
 	"retrieval":                "retrieval/document retrieval/index retrieval/extract retrieval/chunk retrieval/embed file knowledge blob access event setting errdefs user",
@@ -59,7 +60,7 @@ var may = map[string]string{
 	"api/route":                "access errdefs rawjson",
 	"api":                      "api/route auth user access setting model chat provider relay rawjson usage errdefs event schema/openai schema/ollama file knowledge retrieval blob",
 	"store":                    "user access auth model setting chat event errdefs file knowledge retrieval retrieval/index retrieval/chunk",
-	"cli":                      "config server auth user errdefs api retrieval/extract retrieval/extract/worker",
+	"cli":                      "config server auth user errdefs api retrieval/extract retrieval/extract/worker retrieval/embed/weights retrieval/embed/worker",
 	"server":                   "*",
 }
 

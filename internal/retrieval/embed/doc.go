@@ -8,10 +8,10 @@ import "context"
 // Space is where vectors can be compared: two vectors of different spaces say
 // nothing about each other.
 type Space struct {
-	ID     string // hash of all that follows; "" where there is no embedder
+	ID     string // hash of what makes its vectors what they are; "" where there is no embedder
 	Engine string // "local", "ollama", "openai"
 	Model  string
-	Dims   int
+	Dims   int // 0 until a remote engine has answered for the first time
 }
 
 // Embedder makes vectors of one space, of length 1. It is safe for concurrent use.

@@ -288,3 +288,19 @@ func (l *Local) Close() error {
 	}
 	return nil
 }
+
+// Folder is where a model of that name lies below the folder of models. What
+// stands before a slash, as in "sentence-transformers/all-MiniLM-L6-v2", does
+// not count. The name never leads out of the folder.
+func Folder(models, name string) (string, error) {
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	for _, r := range name {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r) {
+			name = ""
+		}
+	}
+	if name == "" || name[0] == '.' {
+		return "", errdefs.New(errdefs.Invalid, "A model's name is made of letters, digits, dots, dashes and underscores.")
+	}
+	return filepath.Join(models, name), nil
+}
