@@ -204,7 +204,7 @@ func (d *docx) paragraph(p *xmlPart) error {
 			d.b.paragraph(text)
 		}
 	} else {
-		d.broken(&w, marker, text, level)
+		d.b.acrossPages(marker, text, w.breaks, level, d.page)
 	}
 	for _, box := range w.boxes {
 		d.b.paragraph(box)
@@ -213,28 +213,6 @@ func (d *docx) paragraph(p *xmlPart) error {
 		d.b.paragraph(note)
 	}
 	return nil
-}
-
-// broken appends a paragraph that runs over ends of pages.
-func (d *docx) broken(w *docxParagraph, marker, text string, level int) {
-	d.b.blank()
-	start := d.b.len()
-	d.b.write(marker)
-	last := 0
-	for _, at := range w.breaks {
-		piece := text[last:at]
-		if last == 0 {
-			piece = strings.TrimLeft(piece, " \t\n")
-		}
-		d.b.write(piece)
-		d.page()
-		last = at
-	}
-	d.b.write(strings.TrimRight(text[last:], " \t\n"))
-	if level > 0 {
-		d.b.markHeading(level, start, d.b.len())
-	}
-	d.b.blank()
 }
 
 // level is the level of heading that a paragraph has, 0 for none.

@@ -3,6 +3,7 @@ package extract
 import (
 	"encoding/xml"
 	"strconv"
+	"strings"
 )
 
 // maxColumns is how many columns of a table of text are told apart.
@@ -124,4 +125,27 @@ func (d *docx) cell(p *xmlPart, cells, above []string) (_ []string, pages int, e
 		cells = append(cells, "")
 	}
 	return cells, sub.pages, nil
+}
+
+// acrossPages appends a paragraph within which pages begin, at breaks of its
+// text; page notes that one does.
+func (b *builder) acrossPages(marker, text string, breaks []int, level int, page func()) {
+	b.blank()
+	start := b.len()
+	b.write(marker)
+	last := 0
+	for _, at := range breaks {
+		piece := text[last:at]
+		if last == 0 {
+			piece = strings.TrimLeft(piece, " \t\n")
+		}
+		b.write(piece)
+		page()
+		last = at
+	}
+	b.write(strings.TrimRight(text[last:], " \t\n"))
+	if level > 0 {
+		b.markHeading(level, start, b.len())
+	}
+	b.blank()
 }

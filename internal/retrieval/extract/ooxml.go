@@ -100,6 +100,11 @@ func (a *archive) elements(name string, on func(p *xmlPart, e xml.StartElement) 
 // children calls on for each element below the one begun last, to that one's
 // end. What on reads of them itself is passed.
 func (p *xmlPart) children(on func(e xml.StartElement) error) error {
+	return p.mixed(func([]byte) {}, on)
+}
+
+// mixed is children where the text between the elements counts, too.
+func (p *xmlPart) mixed(text func([]byte), on func(e xml.StartElement) error) error {
 	for inside := 1; inside > 0; {
 		t, err := p.Token()
 		if err == io.EOF {
@@ -109,6 +114,8 @@ func (p *xmlPart) children(on func(e xml.StartElement) error) error {
 			return err
 		}
 		switch t := t.(type) {
+		case xml.CharData:
+			text(t)
 		case xml.StartElement:
 			before := p.depth
 			if err := on(t); err != nil {
