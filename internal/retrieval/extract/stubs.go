@@ -30,14 +30,3 @@ func readXML(ctx context.Context, in *Input, lim *Limits) (*document.Document, e
 func readRST(ctx context.Context, in *Input, lim *Limits) (*document.Document, error) {
 	return readText(ctx, in, lim)
 }
-func readPDF(ctx context.Context, in *Input, lim *Limits) (*document.Document, error) {
-	return readText(ctx, in, lim)
-}
-func readImage(ctx context.Context, in *Input, lim *Limits) (*document.Document, error) {
-	return readText(ctx, in, lim)
-}
-
-type pdfEngine struct{}
-
-func newPDFEngine(Options, int64) *pdfEngine { return &pdfEngine{} }
-func (*pdfEngine) Close() error              { return nil }
