@@ -3,57 +3,270 @@ package lexical
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
 
 	"portico/internal/retrieval/index"
 )
 
-// ErrBroken says that a file of the index turned out damaged. The index is then
-// empty and Seq is 0: whoever owns it adds everything again.
-var ErrBroken = errors.New("lexical: a file of the index is damaged; it is being made anew from the database")
+// ErrBroken says that a file of the index turned out damaged. What it held is
+// thrown away: whoever owns the index closes it, opens it again and adds
+// everything after its Seq, which is 0.
+var ErrBroken = errors.New("lexical: a file of the index is damaged; it has to be made anew from the database")
+
+// ErrClosed says that the index was closed.
+var ErrClosed = errors.New("lexical: the index is closed")
 
 // Options of an index; zero values choose.
 type Options struct {
-	// Memory bounds, in bytes, what is kept before it is written to disk.
+	// Memory bounds, in bytes, what is kept before it is written to disk: 16 MiB.
 	Memory int
+	// Idle is how long after the last set what is in memory is written: 5 s.
+	Idle time.Duration
 }
 
 // Index is an inverted index in a folder. Its methods may be called at once
 // from many goroutines.
-type Index struct{}
+//
+// It is a list of segments, which never change. A set becomes a small one in
+// memory; small ones are merged into larger ones as they come, and written when
+// they are many; files are merged in the background.
+type Index struct {
+	dir, instance string
+	opt           Options
+	small         int // smallScope, less in tests
+	builders      sync.Pool
+	searchers     sync.Pool
+	wake          chan struct{}   // to the flusher
+	full          chan struct{}   // to the merger
+	life          context.Context // of the work in the background
+	stop          context.CancelFunc
+	work          sync.WaitGroup
 
-// Match is what one word of the question gave to a hit.
-type Match struct {
-	Term  string  // as it is indexed
-	Count float32 // occurrences: 1 each in the text, less in the context
-	Docs  int     // chunks of the scope that have it
-	Score float32 // its share of the hit's score
+	tidying sync.Mutex // merging in memory, or choosing what to write
+	filing  sync.Mutex // writing, merging and compacting files' manifest
+
+	mu       sync.Mutex
+	room     *sync.Cond // memory was freed, or writing failed
+	segments []*segment
+	memory   int
+	adding   map[int64]int // sequence numbers on their way in
+	reached  int64         // the greatest that was added
+	seq      int64         // what the manifest says
+	next     int
+	fault    error // why the last writing failed
+	closed   bool
+	broken   bool
 }
 
 // Open opens the index in dir, or makes one. What is there but is damaged, or
 // belongs to another instance, is thrown away.
-func Open(dir, instance string, opt Options) (*Index, error) { return &Index{}, nil }
-
-// Add implements retrieval.Lexical. Sets come in the order of their sequence
-// numbers.
-func (ix *Index) Add(ctx context.Context, set, seq int64, chunks []index.Text) error { return nil }
+func Open(dir, instance string, opt Options) (*Index, error) {
+	if opt.Memory <= 0 {
+		opt.Memory = 16 << 20
+	}
+	if opt.Idle <= 0 {
+		opt.Idle = 5 * time.Second
+	}
+	ix := &Index{
+		dir: dir, instance: instance, opt: opt, small: smallScope, adding: map[int64]int{},
+		wake: make(chan struct{}, 1), full: make(chan struct{}, 1),
+	}
+	ix.room = sync.NewCond(&ix.mu)
+	ix.builders.New = func() any { return newBuilder() }
+	ix.searchers.New = func() any { return newSearcher() }
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("lexical: the folder cannot be made: %w", err)
+	}
+	m, segments, err := openFolder(dir, instance)
+	if errors.Is(err, errForeign) {
+		m, segments, err = &manifest{}, nil, clean(dir, func(string) bool { return false })
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lexical: the folder cannot be read: %w", err)
+	}
+	ix.segments, ix.seq, ix.next, ix.reached = segments, m.Seq, m.Next, m.Seq
+	named := map[string]bool{manifestName: true}
+	for _, e := range m.Segments {
+		named[e.Name] = true
+	}
+	if err := clean(dir, func(name string) bool { return named[name] }); err != nil {
+		return nil, fmt.Errorf("lexical: the folder cannot be tidied: %w", err)
+	}
+	ix.life, ix.stop = context.WithCancel(context.Background())
+	ix.work.Go(func() { ix.keepWriting(ix.life) })
+	ix.work.Go(func() { ix.keepMerging(ix.life) })
+	return ix, nil
+}
 
 // Seq implements retrieval.Lexical.
-func (ix *Index) Seq() int64 { return 0 }
-
-// Search implements retrieval.Lexical.
-func (ix *Index) Search(ctx context.Context, question string, scope index.Scope, k int) ([]index.Hit, error) {
-	return nil, nil
+func (ix *Index) Seq() int64 {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	return ix.seq
 }
 
-// Explain says of each hit of a question in a scope which words brought it. A
-// hit that is not in the index has none.
-func (ix *Index) Explain(ctx context.Context, question string, scope index.Scope, hits []index.Hit) ([][]Match, error) {
-	return make([][]Match, len(hits)), nil
+// Add implements retrieval.Lexical. Sets come in the order of their sequence
+// numbers: what begins to be added after a greater one may be missing after a
+// crash. It waits while more is in memory than may be.
+func (ix *Index) Add(ctx context.Context, set, seq int64, chunks []index.Text) error {
+	if len(chunks) > maxDocs {
+		return fmt.Errorf("lexical: a set of %d chunks is more than an index takes", len(chunks))
+	}
+	if known, err := ix.announce(ctx, set, seq); known || err != nil {
+		return err
+	}
+	b := ix.builders.Get().(*builder)
+	s := b.build(set, seq, chunks)
+	ix.builders.Put(b)
+	err := ix.admit(s, set, seq)
+	if err == nil {
+		ix.tidy(ctx)
+	}
+	return err
 }
 
-// Compact writes anew the files with sets that are no longer there: live gives
-// those of some ids that are.
-func (ix *Index) Compact(ctx context.Context, live func([]int64) index.Scope) error { return nil }
+// announce notes that a set is on its way, once there is room.
+func (ix *Index) announce(ctx context.Context, set, seq int64) (known bool, err error) {
+	defer context.AfterFunc(ctx, func() {
+		ix.mu.Lock()
+		defer ix.mu.Unlock()
+		ix.room.Broadcast()
+	})()
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	for {
+		switch {
+		case ix.broken:
+			return false, ErrBroken
+		case ix.closed:
+			return false, ErrClosed
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case ix.has(set):
+			return true, nil
+		case ix.memory < 2*ix.opt.Memory:
+			ix.adding[seq]++
+			return false, nil
+		case ix.fault != nil:
+			return false, fmt.Errorf("lexical: the index cannot be written: %w", ix.fault)
+		}
+		ix.room.Wait()
+	}
+}
+
+// admit makes a segment visible.
+func (ix *Index) admit(s *segment, set, seq int64) error {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	if ix.adding[seq]--; ix.adding[seq] <= 0 {
+		delete(ix.adding, seq)
+	}
+	switch {
+	case ix.broken:
+		return ErrBroken
+	case ix.closed:
+		return ErrClosed
+	case ix.has(set):
+		return nil
+	}
+	ix.reached = max(ix.reached, seq)
+	if s.docs > 0 {
+		ix.segments = append(ix.segments, s)
+		ix.memory += len(s.data)
+	}
+	poke(ix.wake)
+	return nil
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (ix *Index) has(set int64) bool {
+	for _, s := range ix.segments {
+		if _, ok := s.set(set); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// acquire gives the segments as they are now, appended to a list; release gives
+// them back.
+func (ix *Index) acquire(to []*segment) ([]*segment, error) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	switch {
+	case ix.broken:
+		return to, ErrBroken
+	case ix.closed:
+		return to, ErrClosed
+	}
+	for _, s := range ix.segments {
+		s.hold()
+	}
+	return append(to, ix.segments...), nil
+}
+
+// release gives segments back, and reports damage that was found in them.
+func (ix *Index) release(segments []*segment) error {
+	broken := false
+	for _, s := range segments {
+		broken = broken || s.broken.Load()
+		s.drop()
+	}
+	if !broken {
+		return nil
+	}
+	ix.discard()
+	return ErrBroken
+}
+
+// discard ends the use of a damaged index: nothing more is found, and nothing is
+// left of it.
+func (ix *Index) discard() {
+	ix.mu.Lock()
+	first := !ix.broken
+	ix.broken, ix.seq = true, 0
+	old := ix.segments
+	ix.segments, ix.memory = nil, 0
+	ix.room.Broadcast()
+	ix.mu.Unlock()
+	for _, s := range old {
+		s.drop()
+	}
+	if first {
+		ix.filing.Lock()
+		defer ix.filing.Unlock()
+		_ = clean(ix.dir, func(string) bool { return false }) // what stays is noticed again
+	}
+}
 
 // Close writes what is only in memory and ends the work in the background.
-func (ix *Index) Close() error { return nil }
+func (ix *Index) Close() error {
+	ix.mu.Lock()
+	if ix.closed {
+		ix.mu.Unlock()
+		return nil
+	}
+	ix.closed = true
+	ix.room.Broadcast()
+	ix.mu.Unlock()
+	ix.stop()
+	ix.work.Wait()
+	err := ix.flush(context.Background())
+	ix.mu.Lock()
+	old := ix.segments
+	ix.segments = nil
+	ix.mu.Unlock()
+	for _, s := range old {
+		s.drop()
+	}
+	return err
+}

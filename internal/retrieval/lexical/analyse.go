@@ -1,0 +1,136 @@
+package lexical
+
+import (
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// analyserVersion changes with every change of what words a text has: an index
+// of another version is made anew.
+const analyserVersion = 1
+
+const (
+	maxWord  = 64      // bytes; what is longer is found by its beginning
+	maxWhole = 128     // bytes of an identifier kept whole
+	maxCache = 1 << 15 // words remembered with their stems
+)
+
+// word is a folded word and what it is looked up by. It is the same for every
+// text.
+type word struct {
+	stems [languages]string
+	stop  uint8 // bit of each language in which it is a stop word
+}
+
+// token is one word at one place. What is read beside the words that a text is
+// made of, such as the whole of an identifier whose parts are there, is extra
+// and does not make the text longer.
+type token struct {
+	*word
+	extra bool
+}
+
+// analyser turns text into words. It is for one goroutine at a time.
+type analyser struct {
+	words  map[string]*word
+	tokens []token
+	// accents counts letters with Portuguese accents.
+	accents int
+
+	buf   []byte // folded words of the chain, with what joins them
+	chain []link
+	cuts  []int
+	spare []byte
+}
+
+func newAnalyser() *analyser { return &analyser{words: map[string]*word{}} }
+
+// read makes a.tokens the words of text.
+func (a *analyser) read(text string) {
+	if len(a.words) > maxCache {
+		clear(a.words)
+	}
+	a.tokens = a.tokens[:0]
+	a.accents = 0
+	a.more(text)
+}
+
+// more adds the words of text.
+func (a *analyser) more(text string) {
+	if !norm.NFC.IsNormalString(text) {
+		text = norm.NFC.String(text)
+	}
+	a.scan(text)
+}
+
+func (a *analyser) add(folded []byte, extra bool) {
+	if len(folded) == 0 {
+		return
+	}
+	w := a.words[string(folded)]
+	if w == nil {
+		s := strings.ToValidUTF8(string(folded), "")
+		w = &word{stop: stopWords[s]}
+		for l := range languages {
+			w.stems[l] = stem(s, l)
+		}
+		a.words[string(folded)] = w
+	}
+	a.tokens = append(a.tokens, token{w, extra})
+}
+
+// votes counts what speaks for Portuguese in the tokens, less what speaks for
+// English.
+func (a *analyser) votes() int {
+	n := a.accents
+	for _, t := range a.tokens {
+		switch t.stop {
+		case 1 << pt:
+			n++
+		case 1 << en:
+			n--
+		}
+	}
+	return n
+}
+
+// group is one word of a question: either of its stems, as the language of a
+// chunk decides which of them is indexed.
+type group struct {
+	terms []string
+	times float64
+}
+
+// maxGroups bounds the words of a question.
+const maxGroups = 64
+
+// question gives the words to search for, in order, without repetition.
+func (a *analyser) question(text string) []group {
+	a.read(text)
+	all := true
+	for _, t := range a.tokens {
+		all = all && t.stop != 0
+	}
+	var groups []group
+	seen := map[*word]int{}
+	for _, t := range a.tokens {
+		if t.stop != 0 && !all {
+			continue
+		}
+		if at, ok := seen[t.word]; ok {
+			groups[at].times++
+			continue
+		}
+		if len(groups) == maxGroups {
+			continue
+		}
+		seen[t.word] = len(groups)
+		g := group{terms: []string{t.stems[en]}, times: 1}
+		if t.stems[pt] != t.stems[en] {
+			g.terms = append(g.terms, t.stems[pt])
+		}
+		groups = append(groups, g)
+	}
+	return groups
+}

@@ -1,0 +1,264 @@
+package lexical
+
+import (
+	"context"
+	"math/bits"
+	"slices"
+
+	"portico/internal/retrieval/index"
+)
+
+// sweep ranks a large scope, window by window of chunks. In each, impacts tell
+// what a word can give at most. Words that together cannot reach the bar are
+// only looked up for chunks that others have brought near it; a window in which
+// all together cannot is passed over. What is left is scored exactly, so that a
+// score does not depend on what was passed over.
+type sweep struct {
+	norms   []float64 // of lengths
+	words   []*reader
+	present []*reader // in the window, the least bound first
+	scores  [window]float64
+	found   [window / 64]uint64
+}
+
+// reader is a cursor within the windows.
+type reader struct {
+	cursor
+	term    int
+	weight  float64
+	top     float64 // bound of the whole list
+	from    int     // the first block that may be in the window
+	bound   float64 // of the window
+	below   float64 // bounds of this and the lesser ones
+	bounded int     // the block that blockTop is of
+	blockAt float64
+}
+
+const (
+	window = 4096
+	// slack is more than what sums may differ by when they are added in another
+	// order.
+	slack = 1 + 1e-9
+)
+
+func (w *sweep) rank(ctx context.Context, s *searcher) error {
+	w.norms = slices.Grow(w.norms[:0], window)[:window]
+	for n := range w.norms {
+		w.norms[n] = s.norm(uint16(n))
+	}
+	for i := range s.views {
+		if err := w.view(ctx, s, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *sweep) norm(s *searcher, length uint16) float64 {
+	if int(length) < len(w.norms) {
+		return w.norms[length]
+	}
+	return s.norm(length)
+}
+
+func (w *sweep) view(ctx context.Context, s *searcher, view int) error {
+	v := &s.views[view]
+	n := 0
+	for t := range s.terms {
+		l := s.list(view, t)
+		if l.docs == 0 {
+			continue
+		}
+		if n == len(w.words) {
+			w.words = append(w.words, new(reader))
+		}
+		r := w.words[n]
+		if !r.open(v.seg, l) {
+			return nil // release tells
+		}
+		r.term, r.weight, r.from, r.bounded = t, s.weights[s.terms[t].group], 0, -1
+		if !w.measure(s, r) {
+			return nil
+		}
+		n++
+	}
+	runs := v.runs
+	for len(runs) > 0 && n > 0 {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		lo := runs[0].lo
+		hi := min(lo+window, uint32(v.seg.docs))
+		w.window(s, v.seg, w.words[:n], runs, lo, hi)
+		for len(runs) > 0 && runs[0].hi <= hi {
+			runs = runs[1:]
+		}
+		if len(runs) > 0 && runs[0].lo < hi {
+			runs[0].lo = hi // the view is not used again
+		}
+	}
+	return nil
+}
+
+// measure finds the most that a list can give.
+func (w *sweep) measure(s *searcher, r *reader) bool {
+	if r.skips != nil {
+		r.top = w.worth(s, r, r.whole())
+		return true
+	}
+	if !r.load(0) {
+		return false
+	}
+	r.top = 0
+	for i, c := range r.times() {
+		r.top = max(r.top, gain(r.weight, float64(c), w.norm(s, r.seg.length(r.docs[i]))))
+	}
+	return true
+}
+
+// worth is the most that impacts give in this scope.
+func (w *sweep) worth(s *searcher, r *reader, im impacts) (most float64) {
+	for i := 0; i < impactLen && im[i] > 0; i += 2 {
+		if im[i] == manyTimes {
+			return r.weight
+		}
+		most = max(most, gain(r.weight, float64(im[i]), w.norm(s, uint16(lengthOf(im[i+1])))))
+	}
+	return most
+}
+
+// place finds where a list is in a window, and what it gives there at most.
+func (w *sweep) place(s *searcher, r *reader, lo, hi uint32) {
+	r.bound = 0
+	n := r.blocks()
+	r.from = r.find(r.from, lo)
+	if r.from >= n {
+		return
+	}
+	if r.skips == nil {
+		r.bound = r.top
+		return
+	}
+	for b := r.from; b < n && (b == r.from || r.last(b-1)+1 < hi); b++ {
+		if r.bounded != b {
+			r.bounded, r.blockAt = b, w.worth(s, r, r.impacts(b))
+		}
+		r.bound = max(r.bound, r.blockAt)
+	}
+}
+
+func (w *sweep) window(s *searcher, seg *segment, words []*reader, runs []run, lo, hi uint32) {
+	w.present = w.present[:0]
+	for _, r := range words {
+		if w.place(s, r, lo, hi); r.bound > 0 {
+			at := len(w.present)
+			for at > 0 && w.present[at-1].bound > r.bound {
+				at--
+			}
+			w.present = slices.Insert(w.present, at, r)
+		}
+	}
+	sum := 0.0
+	for _, r := range w.present {
+		sum += r.bound
+		r.below = sum
+	}
+	bar := s.bar()
+	minor := 0 // words that cannot reach the bar together
+	for minor < len(w.present) && float32(w.present[minor].below*slack) < bar {
+		minor++
+	}
+	if minor == len(w.present) {
+		return
+	}
+	for _, r := range w.present[minor:] {
+		if !w.collect(s, r, lo, hi) {
+			return
+		}
+	}
+	w.judge(s, seg, runs, minor, lo, hi)
+}
+
+// collect adds what a word gives to the chunks of the window.
+func (w *sweep) collect(s *searcher, r *reader, lo, hi uint32) bool {
+	for b := r.from; b < r.blocks() && (b == r.from || r.last(b-1)+1 < hi); b++ {
+		if !r.load(b) {
+			return false
+		}
+		i := 0
+		if r.docs[0] < lo {
+			i = r.cursor.place(lo)
+		}
+		times := r.times()
+		for ; i < r.n; i++ {
+			doc := r.docs[i]
+			if doc >= hi {
+				break
+			}
+			at := doc - lo
+			w.scores[at] += gain(r.weight, float64(times[i]), w.norm(s, r.seg.length(doc)))
+			w.found[at>>6] |= 1 << (at & 63)
+		}
+	}
+	return true
+}
+
+// judge scores those chunks of the window that are in scope and may be among the
+// best.
+func (w *sweep) judge(s *searcher, seg *segment, runs []run, minor int, lo, hi uint32) {
+	set := -1
+	for i, word := range w.found {
+		w.found[i] = 0
+		for ; word != 0; word &= word - 1 {
+			at := uint32(i<<6 + bits.TrailingZeros64(word))
+			doc := lo + at
+			sum := w.scores[at]
+			w.scores[at] = 0
+			for len(runs) > 0 && runs[0].hi <= doc {
+				runs = runs[1:]
+			}
+			if len(runs) == 0 || doc < runs[0].lo || !w.near(s, seg, sum, minor, doc) {
+				continue
+			}
+			score := w.exact(s, seg, doc)
+			if score < s.bar() {
+				continue
+			}
+			if set < 0 || uint32(seg.first(set+1)) <= doc {
+				set = seg.setOf(doc)
+			}
+			s.offer(index.Hit{Set: seg.id(set), N: int(doc) - int(seg.first(set)), Score: score})
+		}
+	}
+}
+
+// near adds the minor words to what a chunk has, as long as it may reach the bar.
+func (w *sweep) near(s *searcher, seg *segment, sum float64, minor int, doc uint32) bool {
+	bar := s.bar()
+	for i := minor - 1; i >= 0; i-- {
+		r := w.present[i]
+		if float32((sum+r.below)*slack) < bar {
+			return false
+		}
+		if n := r.timesOf(r.from, doc); n > 0 {
+			sum += gain(r.weight, float64(n), w.norm(s, seg.length(doc)))
+		}
+	}
+	return float32(sum*slack) >= bar
+}
+
+// exact is the score of a chunk, added in the order of the question's words.
+func (w *sweep) exact(s *searcher, seg *segment, doc uint32) float32 {
+	norm := w.norm(s, seg.length(doc))
+	var counts [2 * maxGroups]uint32
+	for _, r := range w.present {
+		counts[s.terms[r.term].group] += r.timesOf(r.from, doc)
+	}
+	score := 0.0
+	for g, n := range counts[:len(s.groups)] {
+		if n > 0 {
+			score += gain(s.weights[g], float64(n), norm)
+		}
+	}
+	return float32(score)
+}
