@@ -65,7 +65,7 @@ var may = map[string]string{
 }
 
 // testRooms are imported by tests alone.
-var testRooms = []string{"store/storetest", "provider/providertest", "api/apitest"}
+var testRooms = []string{"store/storetest", "blob/blobtest", "provider/providertest", "api/apitest", "retrieval/retrievaltest"}
 
 type pkg struct {
 	ImportPath, Dir, Doc               string

@@ -86,6 +86,17 @@ func (s *Service) groupsAllowKeys(ctx context.Context, ids []string) (bool, erro
 	return false, nil
 }
 
+// Principal gives somebody as the caller of what is done in their name, such
+// as work that goes on after their request. Who does not exist is
+// errdefs.NotFound.
+func (s *Service) Principal(ctx context.Context, userID string) (*access.Principal, error) {
+	p, err := s.person(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	return p.bySystem, nil
+}
+
 // principal makes what handlers see of a person. With a key, its scopes are
 // part of it.
 func (s *Service) principal(p *person, by access.Method, k *Key) *access.Principal {
