@@ -21,7 +21,8 @@ func (db *DB) Made() []string {
 	d := db.dialect
 	all := []string{string(d.countFound())}
 	for _, q := range []query{d.hasSchema, d.lockStart, d.lockUsers, d.notify, d.insertChunks,
-		d.setsOfFiles(), d.liveSets(), d.filesOfSets(), d.unusedSets(), d.chunksAt()} {
+		d.setsOfFiles(), d.liveSets(), d.filesOfSets(), d.unusedSets(), d.chunksAt(),
+		d.modelsNaming(), d.grantsOfEach(), d.unlinkFiles(), d.ownFiles(), d.elsewhere(), d.deleteDirectories()} {
 		if q != "" {
 			all = append(all, string(q))
 		}
