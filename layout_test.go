@@ -60,7 +60,8 @@ var may = map[string]string{
 	"api/route":                "access errdefs rawjson",
 	"api":                      "api/route auth user access setting model chat provider relay rawjson usage errdefs event schema/openai schema/ollama file knowledge retrieval blob",
 	"store":                    "user access auth model setting chat event errdefs file knowledge retrieval retrieval/index retrieval/chunk",
-	"cli":                      "config server auth user errdefs api retrieval/extract retrieval/extract/worker retrieval/embed/weights retrieval/embed/worker",
+	"eval":                     "",
+	"cli":                      "eval config server auth user errdefs api retrieval/extract retrieval/extract/worker retrieval/embed/weights retrieval/embed/worker",
 	"server":                   "*",
 }
 
