@@ -46,10 +46,10 @@ func formats() []format {
 		{name: "OpenDocument spreadsheet", exts: "ods ots", types: "application/vnd.oasis.opendocument.spreadsheet", read: readODF},
 		{name: "OpenDocument presentation", exts: "odp otp", types: "application/vnd.oasis.opendocument.presentation", read: readODF},
 		{name: "RTF document", exts: "rtf", types: "application/rtf text/rtf"},
-		{name: "EPUB book", exts: "epub", types: "application/epub+zip"},
-		{name: "mail", exts: "eml mht mhtml", types: "message/rfc822"},
+		{name: "EPUB book", exts: "epub", types: "application/epub+zip", read: readEPUB},
+		{name: "mail", exts: "eml mht mhtml", types: "message/rfc822", read: readEML},
 		{name: "Outlook message", exts: "msg", types: "application/vnd.ms-outlook"},
-		{name: "ZIP archive", exts: "zip", types: "application/zip application/x-zip-compressed"},
+		{name: "ZIP archive", exts: "zip", types: "application/zip application/x-zip-compressed", read: readZIP},
 
 		{name: "old Word document", exts: "doc dot", types: "application/msword", why: "Files of Word before 2007 cannot be read. Save it as .docx and upload it again."},
 		{name: "old Excel workbook", exts: "xls xlt", types: "application/vnd.ms-excel", why: "Files of Excel before 2007 cannot be read. Save it as .xlsx and upload it again."},
