@@ -253,7 +253,7 @@ func (s *Service) passages(ctx context.Context, hits []candidate, p plan, a *ask
 		all[i].Score *= sure
 	}
 	if rerank {
-		order, err := s.cfg.Rerank.Rerank(ctx, a.wordings[0], all)
+		order, err := s.reranked(ctx, a.wordings[0], all)
 		if err == nil {
 			all, relevant = order, relevant || order[0].Score >= relevantRerank
 			out.trace.reranked(all)

@@ -44,13 +44,15 @@ type Config struct {
 	Log   *slog.Logger     // nil discards
 }
 
-// FileLoader is the way from a caller and an id to a file: *file.Service.
-type FileLoader interface {
+// FileRoom judges rights on files and keeps them: *file.Service.
+type FileRoom interface {
 	Load(ctx context.Context, who *access.Principal, verb access.Verb, id string) (*file.File, error)
+	Upload(ctx context.Context, who *access.Principal, in file.UploadInput) (*file.File, error)
+	Delete(ctx context.Context, who *access.Principal, id string) error
 }
 
-// KnowledgeLoader is the same for collections: *knowledge.Service.
-type KnowledgeLoader interface {
+// KnowledgeRoom judges rights on collections: *knowledge.Service.
+type KnowledgeRoom interface {
 	Load(ctx context.Context, who *access.Principal, verb access.Verb, id string) (*knowledge.Knowledge, error)
 }
 
@@ -59,8 +61,8 @@ type KnowledgeLoader interface {
 type Service struct {
 	cfg       Config
 	owner     string // of the work that this process holds
-	files     FileLoader
-	knowledge KnowledgeLoader
+	files     FileRoom
+	knowledge KnowledgeRoom
 
 	bells    map[string]chan struct{} // by kind of work
 	settling chan struct{}            // the settings may ask for another profile
@@ -106,7 +108,7 @@ func New(cfg Config) *Service {
 
 // Attach gives the rooms that judge rights. They are made with the Service, so
 // it cannot be made with them.
-func (s *Service) Attach(files FileLoader, collections KnowledgeLoader) {
+func (s *Service) Attach(files FileRoom, collections KnowledgeRoom) {
 	s.files, s.knowledge = files, collections
 }
 

@@ -26,6 +26,8 @@ var (
 		Doc: "What embeds: empty is this server, else `ollama` or `openai` (any server of that dialect); `none` searches by words alone."}
 	EmbeddingModel = Key[string]{Name: "rag.embedding_model", Env: []string{"RAG_EMBEDDING_MODEL"}, Default: "sentence-transformers/all-MiniLM-L6-v2",
 		Doc: "The model that embeds. In this server it is one of those that `portico model` fetched or imported; without its weights search is by words alone."}
+	EmbeddingInt8 = Key[bool]{Name: "rag.embedding_int8", Env: []string{"RAG_EMBEDDING_INT8"},
+		Doc: "Whether this server embeds in whole numbers of 8 bits: faster, and a little less exact."}
 	EmbeddingBatch = Key[int]{Name: "rag.embedding_batch_size", Env: []string{"RAG_EMBEDDING_BATCH_SIZE"}, Default: 32, check: within(1, 1024),
 		Doc: "Chunks in one call of an embedder elsewhere."}
 	EmbeddingConcurrency = Key[int]{Name: "rag.embedding_concurrent_requests", Env: []string{"RAG_EMBEDDING_CONCURRENT_REQUESTS"}, Default: 4, check: within(0, 64),
@@ -108,7 +110,7 @@ func retrievalKeys() []Descriptor {
 	return []Descriptor{
 		describe(ChunkSize), describe(ChunkOverlap), describe(ChunkMinSize), describe(TextSplitter), describe(MarkdownHeaders),
 
-		describe(EmbeddingEngine), describe(EmbeddingModel), describe(EmbeddingBatch), describe(EmbeddingConcurrency), describe(EmbeddingAsync),
+		describe(EmbeddingEngine), describe(EmbeddingModel), describe(EmbeddingInt8), describe(EmbeddingBatch), describe(EmbeddingConcurrency), describe(EmbeddingAsync),
 		describe(EmbeddingQueryPrefix), describe(EmbeddingContentPrefix),
 		describe(EmbeddingOpenAIURL), describe(EmbeddingOpenAIKey), describe(EmbeddingOllamaURL), describe(EmbeddingOllamaKey),
 

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"portico/internal/event"
 	"portico/internal/file"
@@ -15,9 +13,8 @@ import (
 const (
 	dropSameJob query = `DELETE FROM jobs WHERE file_id = $1 AND profile = $2`
 
-	readFileColumns       = `f.id, f.user_id, f.kind, f.filename, f.content_type, f.size, f.blob, f.metadata, f.status, f.error, f.document, f.text_hash, f.warnings, f.created_at, f.updated_at`
-	readBefore      query = `SELECT ` + readFileColumns + ` FROM files f WHERE f.blob = $1 AND f.id <> $2 AND f.document <> '' ORDER BY f.id LIMIT 8`
-	stuckFiles      query = `SELECT ` + readFileColumns + ` FROM files f WHERE f.status IN ('pending', 'processing')
+	readBefore query = `SELECT ` + fileColumns + ` FROM files f WHERE f.blob = $1 AND f.id <> $2 AND f.document <> '' ORDER BY f.id LIMIT 8`
+	stuckFiles query = `SELECT ` + fileColumns + ` FROM files f WHERE f.status IN ('pending', 'processing')
 		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.file_id = f.id) ORDER BY f.id LIMIT $1`
 
 	// $2 is the collection, or '' for all files; $3 is 1 where vectors count.
@@ -25,7 +22,7 @@ const (
 		AND ($2 = '' OR EXISTS (SELECT 1 FROM knowledge_files k WHERE k.knowledge_id = $2 AND k.file_id = f.id))
 		AND NOT EXISTS (SELECT 1 FROM sets s WHERE s.file_id = f.id AND s.profile = $1
 			AND s.text_seq > 0 AND ($3 = 0 OR s.vector_seq > 0 OR s.error <> ''))`
-	lackingFiles query = `SELECT ` + readFileColumns + notWhole + `
+	lackingFiles query = `SELECT ` + fileColumns + notWhole + `
 		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.file_id = f.id AND j.profile IN ($1, '')) ORDER BY f.id LIMIT $4`
 	countLacking query = `SELECT COUNT(*)` + notWhole
 
@@ -50,23 +47,6 @@ const (
 	profileNext = "next_profile"
 )
 
-func scanReadFile(s scanner) (*file.File, error) {
-	f := new(file.File)
-	var metadata, status, warnings string
-	err := s.Scan(&f.ID, &f.UserID, &f.Kind, &f.Filename, &f.ContentType, &f.Size, &f.Blob, &metadata, &status, &f.Error,
-		&f.Document, &f.TextHash, &warnings, &f.CreatedAt, &f.UpdatedAt)
-	if err != nil {
-		return nil, err
-	}
-	f.Metadata, f.Status = json.RawMessage(metadata), file.Status(status)
-	if warnings != "" {
-		if err := json.Unmarshal([]byte(warnings), &f.Warnings); err != nil {
-			return nil, fmt.Errorf("the warnings of a file are no JSON: %w", err)
-		}
-	}
-	return f, nil
-}
-
 // restartJob puts a job in place of the same one, under a new id.
 func (t *tx) restartJob(ctx context.Context, j *retrieval.Job, now int64) error {
 	if _, err := t.exec(ctx, dropSameJob, j.FileID, j.Profile); err != nil {
@@ -90,19 +70,15 @@ func (db *DB) RestartJob(ctx context.Context, j *retrieval.Job, now int64) (err 
 // ReadBefore implements retrieval.Store.
 func (db *DB) ReadBefore(ctx context.Context, blob, except string) (_ []*file.File, err error) {
 	defer fault(&err, "file")
-	return list(ctx, db, scanReadFile, readBefore, blob, except)
+	return list(ctx, db, scanFile, readBefore, blob, except)
 }
 
 // ReadAgain implements retrieval.Store.
 func (db *DB) ReadAgain(ctx context.Context, f *file.File, o file.Outcome, now int64) (err error) {
 	defer fault(&err, "file")
-	warnings := ""
-	if len(o.Warnings) > 0 {
-		raw, err := json.Marshal(o.Warnings)
-		if err != nil {
-			return err
-		}
-		warnings = string(raw)
+	warnings, err := warningsText(o.Warnings)
+	if err != nil {
+		return err
 	}
 	return db.write(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.must(ctx, readAgain, f.ID, o.Document, o.TextHash, warnings, now); err != nil {
@@ -116,13 +92,13 @@ func (db *DB) ReadAgain(ctx context.Context, f *file.File, o file.Outcome, now i
 // Stuck implements retrieval.Store.
 func (db *DB) Stuck(ctx context.Context, limit int) (_ []*file.File, err error) {
 	defer fault(&err, "file")
-	return list(ctx, db, scanReadFile, stuckFiles, limit)
+	return list(ctx, db, scanFile, stuckFiles, limit)
 }
 
 // Lacking implements retrieval.Store.
 func (db *DB) Lacking(ctx context.Context, profile, knowledgeID string, vectors bool, limit int) (_ []*file.File, err error) {
 	defer fault(&err, "file")
-	return list(ctx, db, scanReadFile, lackingFiles, profile, knowledgeID, number(vectors), limit)
+	return list(ctx, db, scanFile, lackingFiles, profile, knowledgeID, number(vectors), limit)
 }
 
 // CountLacking implements retrieval.Store.
