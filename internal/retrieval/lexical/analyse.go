@@ -13,14 +13,26 @@ const analyserVersion = 1
 const (
 	maxWord  = 64      // bytes; what is longer is found by its beginning
 	maxWhole = 128     // bytes of an identifier kept whole
-	maxCache = 1 << 15 // words remembered with their stems
+	maxCache = 1 << 16 // words remembered with their stems
 )
 
 // word is a folded word and what it is looked up by. It is the same for every
 // text.
 type word struct {
-	stems [languages]string
-	stop  uint8 // bit of each language in which it is a stop word
+	text  string
+	stems [languages]string // "" until asked for
+	stop  uint8             // bit of each language in which it is a stop word
+	// Where it is among the entries of a builder, in a build.
+	entry [languages]int
+	build int
+}
+
+// stem is what the word is indexed as.
+func (w *word) stem(l language) string {
+	if w.stems[l] == "" {
+		w.stems[l] = stem(w.text, l)
+	}
+	return w.stems[l]
 }
 
 // token is one word at one place. What is read beside the words that a text is
@@ -68,13 +80,11 @@ func (a *analyser) add(folded []byte, extra bool) {
 	if len(folded) == 0 {
 		return
 	}
+	folded = folded[:min(len(folded), maxWhole)]
 	w := a.words[string(folded)]
 	if w == nil {
 		s := strings.ToValidUTF8(string(folded), "")
-		w = &word{stop: stopWords[s]}
-		for l := range languages {
-			w.stems[l] = stem(s, l)
-		}
+		w = &word{text: s, stop: stopWords[s]}
 		a.words[string(folded)] = w
 	}
 	a.tokens = append(a.tokens, token{w, extra})
@@ -126,9 +136,9 @@ func (a *analyser) question(text string) []group {
 			continue
 		}
 		seen[t.word] = len(groups)
-		g := group{terms: []string{t.stems[en]}, times: 1}
-		if t.stems[pt] != t.stems[en] {
-			g.terms = append(g.terms, t.stems[pt])
+		g := group{terms: []string{t.stem(en)}, times: 1}
+		if other := t.stem(pt); other != g.terms[0] {
+			g.terms = append(g.terms, other)
 		}
 		groups = append(groups, g)
 	}

@@ -24,6 +24,7 @@ type builder struct {
 	chunks  []span // of tokens in all
 	all     []token
 	terms   map[string]int
+	builds  int
 	entries []entry
 	lengths []uint16
 }
@@ -43,6 +44,7 @@ func newBuilder() *builder { return &builder{analyser: newAnalyser(), terms: map
 func (b *builder) build(set, seq int64, chunks []index.Text) *segment {
 	b.readAll(chunks)
 	clear(b.terms)
+	b.builds++
 	b.entries, b.lengths = b.entries[:0], b.lengths[:0]
 	of := 0
 	for _, c := range b.chunks {
@@ -105,12 +107,7 @@ func (b *builder) index(doc uint32, tokens []token, l language, weight uint32) (
 		if !t.extra && t.stop == 0 {
 			length += int(weight)
 		}
-		term := t.stems[l]
-		at, ok := b.terms[term]
-		if !ok {
-			at = b.newEntry(term)
-		}
-		e := &b.entries[at]
+		e := b.entryOf(t.word, l)
 		if n := len(e.docs); n > 0 && e.docs[n-1] == doc {
 			e.counts[n-1] += weight
 			continue
@@ -119,6 +116,23 @@ func (b *builder) index(doc uint32, tokens []token, l language, weight uint32) (
 		e.counts = append(e.counts, weight)
 	}
 	return length
+}
+
+// entryOf finds, or makes, the entry of a word.
+func (b *builder) entryOf(w *word, l language) *entry {
+	if w.build != b.builds {
+		w.build, w.entry = b.builds, [languages]int{-1, -1}
+	}
+	at := w.entry[l]
+	if at < 0 {
+		term := w.stem(l)
+		found, ok := b.terms[term]
+		if !ok {
+			found = b.newEntry(term)
+		}
+		at, w.entry[l] = found, found
+	}
+	return &b.entries[at]
 }
 
 // newEntry takes an entry, with the room of one that was used before.

@@ -16,16 +16,22 @@ type piece struct{ from, to, n uint32 }
 // source is a segment that is being merged.
 type source struct {
 	words
+	order  int // by the first set, so that lists mostly follow each other
 	pieces []piece
 }
 
 // sources merges by word, and by segment where a word is in several.
 type sources []*source
 
-func (s sources) Len() int           { return len(s) }
-func (s sources) Less(i, j int) bool { return bytes.Compare(s[i].term, s[j].term) < 0 }
-func (s sources) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
-func (s *sources) Push(any)          { panic("lexical: nothing is added to a merge") }
+func (s sources) Len() int { return len(s) }
+func (s sources) Less(i, j int) bool {
+	if c := bytes.Compare(s[i].term, s[j].term); c != 0 {
+		return c < 0
+	}
+	return s[i].order < s[j].order
+}
+func (s sources) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
+func (s *sources) Push(any)     { panic("lexical: nothing is added to a merge") }
 func (s *sources) Pop() any {
 	last := (*s)[len(*s)-1]
 	*s = (*s)[:len(*s)-1]
@@ -50,7 +56,8 @@ func merge(ctx context.Context, out io.Writer, segments []*segment, keep func(in
 			return ErrBroken
 		}
 		seq = max(seq, s.Seq)
-		srcs[i] = &source{words: words{seg: s}}
+		srcs[i] = &source{}
+		srcs[i].begin(s, 0)
 		for at := range s.sets() {
 			if id := s.id(at); keep == nil || keep(id) {
 				all = append(all, placed{setEntry{id, int(s.first(at+1) - s.first(at))}, srcs[i], at})
@@ -60,6 +67,9 @@ func merge(ctx context.Context, out io.Writer, segments []*segment, keep func(in
 	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Compare(a.id, b.id) })
 	all = slices.CompactFunc(all, func(a, b placed) bool { return a.id == b.id })
 
+	for i, p := range slices.Backward(all) {
+		p.from.order = i
+	}
 	sets := make([]setEntry, 0, len(all))
 	var lengths []uint16
 	for _, p := range all {

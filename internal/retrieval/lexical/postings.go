@@ -48,8 +48,6 @@ func appendList(b []byte, docs, counts []uint32, lengths []uint16) []byte {
 	}
 	start := len(b)
 	var deltas [blockLen]uint32
-	var whole, part frontier
-	whole.reset()
 	previous := uint32(0)
 	for i := range n {
 		block := docs[i*blockLen : min((i+1)*blockLen, len(docs))]
@@ -60,23 +58,33 @@ func appendList(b []byte, docs, counts []uint32, lengths []uint16) []byte {
 		}
 		b = appendPacked(b, deltas[:len(block)])
 		b = appendPacked(b, times)
-		if n == 1 {
-			continue
+		if n > 1 {
+			skip := b[head+impactLen+i*skipLen:]
+			binary.LittleEndian.PutUint32(skip, previous)
+			binary.LittleEndian.PutUint32(skip[4:], uint32(len(b)-start))
 		}
-		part.reset()
-		for j, d := range block {
-			part.add(times[j], lengths[d])
-		}
-		whole.join(&part)
-		skip := b[head+impactLen+i*skipLen:]
-		binary.LittleEndian.PutUint32(skip, previous)
-		binary.LittleEndian.PutUint32(skip[4:], uint32(len(b)-start))
-		*(*impacts)(skip[8:]) = part.impacts()
 	}
 	if n > 1 {
-		*(*impacts)(b[head:]) = whole.impacts()
+		putImpacts(b[head:], docs, counts, lengths)
 	}
 	return b
+}
+
+// putImpacts fills in the impacts of a list and of its blocks.
+func putImpacts(b []byte, docs, counts []uint32, lengths []uint16) {
+	var whole, part frontier
+	whole.reset()
+	for skip := impactLen; len(docs) > 0; skip += skipLen {
+		n := min(blockLen, len(docs))
+		part.reset()
+		for j, d := range docs[:n] {
+			part.add(counts[j], lengths[d])
+		}
+		whole.join(&part)
+		*(*impacts)(b[skip+8:]) = part.impacts()
+		docs, counts = docs[n:], counts[n:]
+	}
+	*(*impacts)(b) = whole.impacts()
 }
 
 // frontier finds the least length code of each count.

@@ -46,7 +46,7 @@ func (r reference) add(set int64, chunks []index.Text) {
 		g := bag{counts: map[string]uint32{}}
 		for weight, tokens := range map[int][]token{2: x.text, 1: x.context} {
 			for _, t := range tokens {
-				g.counts[t.stems[l]] += uint32(weight)
+				g.counts[t.stem(l)] += uint32(weight)
 				if !t.extra && t.stop == 0 {
 					g.length += weight
 				}

@@ -40,6 +40,7 @@ type searcher struct {
 	docs     int       // chunks in scope
 	average  float64   // their length
 	best     []index.Hit
+	walker   words
 	k        int
 	small    int
 
@@ -113,7 +114,7 @@ func (ix *Index) prepare(s *searcher, question string, scope index.Scope) (err e
 	s.average = max(1, float64(sum)/float64(max(1, s.docs)))
 	for _, v := range s.views {
 		for _, t := range s.terms {
-			l, _ := v.seg.find(t.text)
+			l, _ := v.seg.find(&s.walker, t.text)
 			s.lists = append(s.lists, l)
 		}
 	}

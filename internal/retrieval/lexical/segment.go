@@ -1,7 +1,6 @@
 package lexical
 
 import (
-	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 	"sync"
@@ -196,13 +195,12 @@ func (s *segment) setOf(doc uint32) int {
 	return lo
 }
 
-// find looks a word up.
-func (s *segment) find(term string) (list, bool) {
+// find looks a word up, with a walker to use.
+func (s *segment) find(w *words, term string) (list, bool) {
 	lo, hi := 0, len(s.places)/4
 	for lo < hi { // the first block that begins after the word
 		m := (lo + hi) / 2
-		w := words{seg: s, block: m}
-		if !w.next() {
+		if w.begin(s, m); !w.next() {
 			return list{}, false
 		}
 		if string(w.term) > term {
@@ -214,15 +212,15 @@ func (s *segment) find(term string) (list, bool) {
 	if lo == 0 {
 		return list{}, false
 	}
-	w := words{seg: s, block: lo - 1}
+	w.begin(s, lo-1)
 	for range wordBlock {
 		if !w.next() {
-			return list{}, false
+			break
 		}
-		switch c := bytes.Compare(w.term, []byte(term)); {
-		case c == 0:
+		switch {
+		case string(w.term) == term:
 			return w.list, true
-		case c > 0:
+		case string(w.term) > term:
 			return list{}, false
 		}
 	}
@@ -237,7 +235,15 @@ type words struct {
 	rest  []byte
 	term  []byte
 	list  list
-	spare [maxWhole + 64]byte
+}
+
+// maxTerm bounds the bytes of an indexed word; a stem may be longer than its
+// word.
+const maxTerm = maxWhole + 64
+
+// begin places the walker at the beginning of a block.
+func (w *words) begin(seg *segment, block int) {
+	w.seg, w.block, w.left = seg, block, 0
 }
 
 // next reports false at the end, and where the segment is damaged.
@@ -251,7 +257,7 @@ func (w *words) next() bool {
 		return w.seg.damaged()
 	}
 	n, b := binary.Uvarint(w.rest[a:])
-	if b <= 0 || n > uint64(len(w.rest)-a-b) || shared+n > uint64(len(w.spare)) {
+	if b <= 0 || n > uint64(len(w.rest)-a-b) || shared+n > maxTerm {
 		return w.seg.damaged()
 	}
 	w.term = append(w.term[:shared], w.rest[a+b:a+b+int(n)]...)
@@ -288,7 +294,7 @@ func (w *words) open() bool {
 		return s.damaged()
 	}
 	w.left = min(wordBlock, int(s.Words)-w.block*wordBlock)
-	w.rest, w.term, w.list = rest[n:], w.spare[:0], list{at: int64(at)}
+	w.rest, w.term, w.list = rest[n:], w.term[:0], list{at: int64(at)}
 	w.block++
 	return true
 }
