@@ -1,0 +1,371 @@
+#include "textflag.h"
+
+// Products of float32 matrices. In Go's assembler the destination stands last:
+// VFMADD231PS a, b, c is c += a·b.
+
+// func tile512(c *float32, ldc int, a *float32, lda int, panel *float32, k int, bias *float32)
+// 12 rows by 32 columns: Z8…Z31 gather them, two for each row.
+#define ROW512(mem, lo, hi) \
+	VBROADCASTSS mem, Z2    \
+	VFMADD231PS  Z0, Z2, lo \
+	VFMADD231PS  Z1, Z2, hi
+
+#define PUT512(lo, hi, mem, mem64) \
+	VMOVUPS lo, mem   \
+	VMOVUPS hi, mem64
+
+TEXT ·tile512(SB), NOSPLIT, $0-56
+	MOVQ c+0(FP), DI
+	MOVQ ldc+8(FP), R8
+	MOVQ a+16(FP), SI
+	MOVQ lda+24(FP), R9
+	MOVQ panel+32(FP), DX
+	MOVQ k+40(FP), CX
+	MOVQ bias+48(FP), BX
+	SHLQ $2, R8
+	SHLQ $2, R9
+	LEAQ (R9)(R9*2), R12
+	LEAQ (SI)(R9*4), R10
+	LEAQ (R10)(R9*4), R11
+
+	VMOVUPS (BX), Z8
+	VMOVUPS 64(BX), Z9
+	VMOVAPS Z8, Z10
+	VMOVAPS Z9, Z11
+	VMOVAPS Z8, Z12
+	VMOVAPS Z9, Z13
+	VMOVAPS Z8, Z14
+	VMOVAPS Z9, Z15
+	VMOVAPS Z8, Z16
+	VMOVAPS Z9, Z17
+	VMOVAPS Z8, Z18
+	VMOVAPS Z9, Z19
+	VMOVAPS Z8, Z20
+	VMOVAPS Z9, Z21
+	VMOVAPS Z8, Z22
+	VMOVAPS Z9, Z23
+	VMOVAPS Z8, Z24
+	VMOVAPS Z9, Z25
+	VMOVAPS Z8, Z26
+	VMOVAPS Z9, Z27
+	VMOVAPS Z8, Z28
+	VMOVAPS Z9, Z29
+	VMOVAPS Z8, Z30
+	VMOVAPS Z9, Z31
+
+loop512:
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	ROW512((SI), Z8, Z9)
+	ROW512((SI)(R9*1), Z10, Z11)
+	ROW512((SI)(R9*2), Z12, Z13)
+	ROW512((SI)(R12*1), Z14, Z15)
+	ROW512((R10), Z16, Z17)
+	ROW512((R10)(R9*1), Z18, Z19)
+	ROW512((R10)(R9*2), Z20, Z21)
+	ROW512((R10)(R12*1), Z22, Z23)
+	ROW512((R11), Z24, Z25)
+	ROW512((R11)(R9*1), Z26, Z27)
+	ROW512((R11)(R9*2), Z28, Z29)
+	ROW512((R11)(R12*1), Z30, Z31)
+	ADDQ $128, DX
+	ADDQ $4, SI
+	ADDQ $4, R10
+	ADDQ $4, R11
+	DECQ CX
+	JNZ  loop512
+
+	LEAQ (R8)(R8*2), R12
+	PUT512(Z8, Z9, (DI), 64(DI))
+	PUT512(Z10, Z11, (DI)(R8*1), 64(DI)(R8*1))
+	PUT512(Z12, Z13, (DI)(R8*2), 64(DI)(R8*2))
+	PUT512(Z14, Z15, (DI)(R12*1), 64(DI)(R12*1))
+	LEAQ (DI)(R8*4), DI
+	PUT512(Z16, Z17, (DI), 64(DI))
+	PUT512(Z18, Z19, (DI)(R8*1), 64(DI)(R8*1))
+	PUT512(Z20, Z21, (DI)(R8*2), 64(DI)(R8*2))
+	PUT512(Z22, Z23, (DI)(R12*1), 64(DI)(R12*1))
+	LEAQ (DI)(R8*4), DI
+	PUT512(Z24, Z25, (DI), 64(DI))
+	PUT512(Z26, Z27, (DI)(R8*1), 64(DI)(R8*1))
+	PUT512(Z28, Z29, (DI)(R8*2), 64(DI)(R8*2))
+	PUT512(Z30, Z31, (DI)(R12*1), 64(DI)(R12*1))
+	VZEROUPPER
+	RET
+
+// func tile256(c *float32, ldc int, a *float32, lda int, panel *float32, k int, bias *float32)
+// 6 rows by 16 columns: Y4…Y15 gather them.
+#define ROW256(mem, tmp, lo, hi) \
+	VBROADCASTSS mem, tmp     \
+	VFMADD231PS  Y0, tmp, lo  \
+	VFMADD231PS  Y1, tmp, hi
+
+#define PUT256(lo, hi, mem, mem32) \
+	VMOVUPS lo, mem   \
+	VMOVUPS hi, mem32
+
+TEXT ·tile256(SB), NOSPLIT, $0-56
+	MOVQ c+0(FP), DI
+	MOVQ ldc+8(FP), R8
+	MOVQ a+16(FP), SI
+	MOVQ lda+24(FP), R9
+	MOVQ panel+32(FP), DX
+	MOVQ k+40(FP), CX
+	MOVQ bias+48(FP), BX
+	SHLQ $2, R8
+	SHLQ $2, R9
+	LEAQ (R9)(R9*2), R12
+	LEAQ (SI)(R12*1), R10
+
+	VMOVUPS (BX), Y4
+	VMOVUPS 32(BX), Y5
+	VMOVAPS Y4, Y6
+	VMOVAPS Y5, Y7
+	VMOVAPS Y4, Y8
+	VMOVAPS Y5, Y9
+	VMOVAPS Y4, Y10
+	VMOVAPS Y5, Y11
+	VMOVAPS Y4, Y12
+	VMOVAPS Y5, Y13
+	VMOVAPS Y4, Y14
+	VMOVAPS Y5, Y15
+
+loop256:
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	ROW256((SI), Y2, Y4, Y5)
+	ROW256((SI)(R9*1), Y3, Y6, Y7)
+	ROW256((SI)(R9*2), Y2, Y8, Y9)
+	ROW256((R10), Y3, Y10, Y11)
+	ROW256((R10)(R9*1), Y2, Y12, Y13)
+	ROW256((R10)(R9*2), Y3, Y14, Y15)
+	ADDQ $64, DX
+	ADDQ $4, SI
+	ADDQ $4, R10
+	DECQ CX
+	JNZ  loop256
+
+	PUT256(Y4, Y5, (DI), 32(DI))
+	PUT256(Y6, Y7, (DI)(R8*1), 32(DI)(R8*1))
+	PUT256(Y8, Y9, (DI)(R8*2), 32(DI)(R8*2))
+	LEAQ (R8)(R8*2), R12
+	ADDQ R12, DI
+	PUT256(Y10, Y11, (DI), 32(DI))
+	PUT256(Y12, Y13, (DI)(R8*1), 32(DI)(R8*1))
+	PUT256(Y14, Y15, (DI)(R8*2), 32(DI)(R8*2))
+	VZEROUPPER
+	RET
+
+// func dot512(c *float32, ldc int, a *float32, lda int, w *float32, ldw, k int, bias *float32)
+// 4 rows of a by 4 rows of w, each sum in the 16 lanes of one register.
+#define DOT512(w, acc0, acc1, acc2, acc3) \
+	VMOVUPS     w, Z4          \
+	VFMADD231PS Z0, Z4, acc0   \
+	VFMADD231PS Z1, Z4, acc1   \
+	VFMADD231PS Z2, Z4, acc2   \
+	VFMADD231PS Z3, Z4, acc3
+
+#define FOLD512(acc, accY, out) \
+	VEXTRACTF64X4 $1, acc, Y24 \
+	VADDPS        Y24, accY, out
+
+// The sums of one row: bias + the lanes of four registers.
+#define SUMS(mem) \
+	VHADDPS      Y1, Y0, Y0  \
+	VHADDPS      Y3, Y2, Y2  \
+	VHADDPS      Y2, Y0, Y0  \
+	VEXTRACTF128 $1, Y0, X1  \
+	VADDPS       X1, X0, X0  \
+	VADDPS       (BX), X0, X0 \
+	VMOVUPS      X0, mem
+
+TEXT ·dot512(SB), NOSPLIT, $0-64
+	MOVQ c+0(FP), DI
+	MOVQ ldc+8(FP), R8
+	MOVQ a+16(FP), SI
+	MOVQ lda+24(FP), R9
+	MOVQ w+32(FP), DX
+	MOVQ ldw+40(FP), R10
+	MOVQ k+48(FP), CX
+	MOVQ bias+56(FP), BX
+	SHLQ $2, R8
+	SHLQ $2, R9
+	SHLQ $2, R10
+	LEAQ (R9)(R9*2), R12
+	LEAQ (R10)(R10*2), R13
+	VPXORQ Z8, Z8, Z8
+	VMOVAPS Z8, Z9
+	VMOVAPS Z8, Z10
+	VMOVAPS Z8, Z11
+	VMOVAPS Z8, Z12
+	VMOVAPS Z8, Z13
+	VMOVAPS Z8, Z14
+	VMOVAPS Z8, Z15
+	VMOVAPS Z8, Z16
+	VMOVAPS Z8, Z17
+	VMOVAPS Z8, Z18
+	VMOVAPS Z8, Z19
+	VMOVAPS Z8, Z20
+	VMOVAPS Z8, Z21
+	VMOVAPS Z8, Z22
+	VMOVAPS Z8, Z23
+
+dotloop512:
+	VMOVUPS (SI), Z0
+	VMOVUPS (SI)(R9*1), Z1
+	VMOVUPS (SI)(R9*2), Z2
+	VMOVUPS (SI)(R12*1), Z3
+	DOT512((DX), Z8, Z12, Z16, Z20)
+	DOT512((DX)(R10*1), Z9, Z13, Z17, Z21)
+	DOT512((DX)(R10*2), Z10, Z14, Z18, Z22)
+	DOT512((DX)(R13*1), Z11, Z15, Z19, Z23)
+	ADDQ $64, SI
+	ADDQ $64, DX
+	SUBQ $16, CX
+	JNZ  dotloop512
+
+	LEAQ (R8)(R8*2), R12
+	FOLD512(Z8, Y8, Y0)
+	FOLD512(Z9, Y9, Y1)
+	FOLD512(Z10, Y10, Y2)
+	FOLD512(Z11, Y11, Y3)
+	SUMS((DI))
+	FOLD512(Z12, Y12, Y0)
+	FOLD512(Z13, Y13, Y1)
+	FOLD512(Z14, Y14, Y2)
+	FOLD512(Z15, Y15, Y3)
+	SUMS((DI)(R8*1))
+	FOLD512(Z16, Y16, Y0)
+	FOLD512(Z17, Y17, Y1)
+	FOLD512(Z18, Y18, Y2)
+	FOLD512(Z19, Y19, Y3)
+	SUMS((DI)(R8*2))
+	FOLD512(Z20, Y20, Y0)
+	FOLD512(Z21, Y21, Y1)
+	FOLD512(Z22, Y22, Y2)
+	FOLD512(Z23, Y23, Y3)
+	SUMS((DI)(R12*1))
+	VZEROUPPER
+	RET
+
+// func dot256(c *float32, ldc int, a *float32, lda int, w *float32, ldw, k int, bias *float32)
+// 2 rows of a by 4 rows of w.
+TEXT ·dot256(SB), NOSPLIT, $0-64
+	MOVQ c+0(FP), DI
+	MOVQ ldc+8(FP), R8
+	MOVQ a+16(FP), SI
+	MOVQ lda+24(FP), R9
+	MOVQ w+32(FP), DX
+	MOVQ ldw+40(FP), R10
+	MOVQ k+48(FP), CX
+	MOVQ bias+56(FP), BX
+	SHLQ $2, R8
+	SHLQ $2, R9
+	SHLQ $2, R10
+	LEAQ (R10)(R10*2), R13
+	VXORPS Y8, Y8, Y8
+	VMOVAPS Y8, Y9
+	VMOVAPS Y8, Y10
+	VMOVAPS Y8, Y11
+	VMOVAPS Y8, Y12
+	VMOVAPS Y8, Y13
+	VMOVAPS Y8, Y14
+	VMOVAPS Y8, Y15
+
+dotloop256:
+	VMOVUPS (SI), Y0
+	VMOVUPS (SI)(R9*1), Y1
+	VMOVUPS (DX), Y2
+	VMOVUPS (DX)(R10*1), Y3
+	VMOVUPS (DX)(R10*2), Y4
+	VMOVUPS (DX)(R13*1), Y5
+	VFMADD231PS Y0, Y2, Y8
+	VFMADD231PS Y0, Y3, Y9
+	VFMADD231PS Y0, Y4, Y10
+	VFMADD231PS Y0, Y5, Y11
+	VFMADD231PS Y1, Y2, Y12
+	VFMADD231PS Y1, Y3, Y13
+	VFMADD231PS Y1, Y4, Y14
+	VFMADD231PS Y1, Y5, Y15
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JNZ  dotloop256
+
+	VMOVAPS Y8, Y0
+	VMOVAPS Y9, Y1
+	VMOVAPS Y10, Y2
+	VMOVAPS Y11, Y3
+	SUMS((DI))
+	VMOVAPS Y12, Y0
+	VMOVAPS Y13, Y1
+	VMOVAPS Y14, Y2
+	VMOVAPS Y15, Y3
+	SUMS((DI)(R8*1))
+	VZEROUPPER
+	RET
+
+// func transpose8(panel *float32, step int, w *float32, ldw, k int)
+// Brings 8 rows of k numbers into 8 columns; step is how many numbers lie
+// between two rows of the panel.
+TEXT ·transpose8(SB), NOSPLIT, $0-40
+	MOVQ panel+0(FP), DI
+	MOVQ step+8(FP), R8
+	MOVQ w+16(FP), SI
+	MOVQ ldw+24(FP), R9
+	MOVQ k+32(FP), CX
+	SHLQ $2, R8
+	SHLQ $2, R9
+	LEAQ (R8)(R8*2), R11
+	LEAQ (R9)(R9*2), R12
+	LEAQ (SI)(R9*4), R10
+
+block:
+	VMOVUPS (SI), Y0
+	VMOVUPS (SI)(R9*1), Y1
+	VMOVUPS (SI)(R9*2), Y2
+	VMOVUPS (SI)(R12*1), Y3
+	VMOVUPS (R10), Y4
+	VMOVUPS (R10)(R9*1), Y5
+	VMOVUPS (R10)(R9*2), Y6
+	VMOVUPS (R10)(R12*1), Y7
+	VUNPCKLPS Y1, Y0, Y8
+	VUNPCKHPS Y1, Y0, Y9
+	VUNPCKLPS Y3, Y2, Y10
+	VUNPCKHPS Y3, Y2, Y11
+	VUNPCKLPS Y5, Y4, Y12
+	VUNPCKHPS Y5, Y4, Y13
+	VUNPCKLPS Y7, Y6, Y14
+	VUNPCKHPS Y7, Y6, Y15
+	VSHUFPS $0x44, Y10, Y8, Y0
+	VSHUFPS $0xee, Y10, Y8, Y1
+	VSHUFPS $0x44, Y11, Y9, Y2
+	VSHUFPS $0xee, Y11, Y9, Y3
+	VSHUFPS $0x44, Y14, Y12, Y4
+	VSHUFPS $0xee, Y14, Y12, Y5
+	VSHUFPS $0x44, Y15, Y13, Y6
+	VSHUFPS $0xee, Y15, Y13, Y7
+	VPERM2F128 $0x20, Y4, Y0, Y8
+	VPERM2F128 $0x20, Y5, Y1, Y9
+	VPERM2F128 $0x20, Y6, Y2, Y10
+	VPERM2F128 $0x20, Y7, Y3, Y11
+	VPERM2F128 $0x31, Y4, Y0, Y12
+	VPERM2F128 $0x31, Y5, Y1, Y13
+	VPERM2F128 $0x31, Y6, Y2, Y14
+	VPERM2F128 $0x31, Y7, Y3, Y15
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, (DI)(R8*1)
+	VMOVUPS Y10, (DI)(R8*2)
+	VMOVUPS Y11, (DI)(R11*1)
+	LEAQ    (DI)(R8*4), DI
+	VMOVUPS Y12, (DI)
+	VMOVUPS Y13, (DI)(R8*1)
+	VMOVUPS Y14, (DI)(R8*2)
+	VMOVUPS Y15, (DI)(R11*1)
+	LEAQ    (DI)(R8*4), DI
+	ADDQ    $32, SI
+	ADDQ    $32, R10
+	SUBQ    $8, CX
+	JNZ     block
+	VZEROUPPER
+	RET
