@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"portico/internal/event"
+	"portico/internal/file"
 )
 
 // What the tests of this package see of its inside.
@@ -27,6 +28,11 @@ func (db *DB) Made() []string {
 			all = append(all, string(q))
 		}
 	}
+	for i := range 4 {
+		f := file.Filter{UserID: []string{"", "u"}[i&1], Glob: []string{"", "*"}[i>>1]}
+		all = append(all, string(filePage(f, false)), string(filePage(f, true)), string(countFiles(f)))
+	}
+	all = append(all, string(d.usedBlobs()), string(d.filesByID()), string(d.partsOf()))
 	for _, order := range []string{"", "name", "email", "role", "created_at", "last_active_at"} {
 		for i := range 4 {
 			all = append(all, string(d.userPage(order, i&1 == 1, i&2 == 2)))
@@ -34,6 +40,13 @@ func (db *DB) Made() []string {
 	}
 	return all
 }
+
+// The statements of pages of files.
+func FilePage(f file.Filter, backward bool) string { return string(filePage(f, backward)) }
+
+func CountFiles(f file.Filter) string { return string(countFiles(f)) }
+
+const CountFilesOf = string(countFilesOf)
 
 // Payloads and Unpack are the notifications between servers.
 func Payloads(origin string, events []event.Event) []string { return payloads(origin, events) }
