@@ -109,6 +109,7 @@ func (b *builder) blank() {
 // paragraph appends text as a paragraph of its own, its ends trimmed.
 func (b *builder) paragraph(text string) {
 	if text = strings.TrimSpace(text); text != "" {
+		b.endTable()
 		b.blank()
 		b.write(text)
 		b.blank()
@@ -149,6 +150,7 @@ func (b *builder) code(text string) {
 	if strings.TrimSpace(text) == "" {
 		return
 	}
+	b.endTable()
 	b.blank()
 	start := b.len()
 	b.write(text)
@@ -256,8 +258,27 @@ func (b *builder) done() (*document.Document, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
+	b.trim()
 	b.doc.Text = string(b.text)
 	return &b.doc, nil
+}
+
+// trim takes empty lines from the end of the text.
+func (b *builder) trim() {
+	n := len(b.text)
+	for n > 1 && b.text[n-1] == '\n' && b.text[n-2] == '\n' {
+		n--
+	}
+	b.text = b.text[:n]
+	for i := range b.doc.Pages {
+		b.doc.Pages[i].Start = min(b.doc.Pages[i].Start, n)
+	}
+	for i := range b.doc.Solid {
+		b.doc.Solid[i].End = min(b.doc.Solid[i].End, n)
+	}
+	for i := range b.doc.Tables {
+		b.doc.Tables[i].End = min(b.doc.Tables[i].End, n)
+	}
 }
 
 // oneLine joins the words of s by single spaces.

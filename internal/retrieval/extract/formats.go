@@ -45,7 +45,7 @@ func formats() []format {
 		{name: "OpenDocument text", exts: "odt ott fodt", types: "application/vnd.oasis.opendocument.text", read: readODF},
 		{name: "OpenDocument spreadsheet", exts: "ods ots", types: "application/vnd.oasis.opendocument.spreadsheet", read: readODF},
 		{name: "OpenDocument presentation", exts: "odp otp", types: "application/vnd.oasis.opendocument.presentation", read: readODF},
-		{name: "RTF document", exts: "rtf", types: "application/rtf text/rtf"},
+		{name: "RTF document", exts: "rtf", types: "application/rtf text/rtf", read: readRTF},
 		{name: "EPUB book", exts: "epub", types: "application/epub+zip", read: readEPUB},
 		{name: "mail", exts: "eml mht mhtml", types: "message/rfc822", read: readEML},
 		{name: "Outlook message", exts: "msg", types: "application/vnd.ms-outlook"},
