@@ -14,7 +14,10 @@ import (
 	"portico/internal/api/route"
 	"portico/internal/auth"
 	"portico/internal/chat"
+	"portico/internal/file"
+	"portico/internal/knowledge"
 	"portico/internal/model"
+	"portico/internal/retrieval"
 	"portico/internal/setting"
 	"portico/internal/user"
 )
@@ -29,6 +32,9 @@ type API struct {
 	ModelRows model.Store
 	Grants    access.Store
 	Chat      *chat.Service
+	Files     *file.Service
+	Knowledge *knowledge.Service
+	Retrieval *retrieval.Service
 	Doors     Doors
 
 	Config Config
@@ -62,12 +68,22 @@ func (a *API) Routes() []route.Route {
 		a.embeddingRoutes(),
 		a.openAIRoutes(),
 		a.ollamaRoutes(),
+		a.fileRoutes(),
+		a.knowledgeRoutes(),
 		a.appConfigRoutes(),
 		a.docsRoutes(),
 	} {
 		t = append(t, rows...)
 	}
 	return t
+}
+
+// logger is Log, which may be nil.
+func (a *API) logger() *slog.Logger {
+	if a.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return a.Log
 }
 
 // Handler makes the one handler of the server from the table. Like

@@ -27,7 +27,12 @@ func writeReply(w http.ResponseWriter, reply *provider.Reply) error {
 	h["Content-Type"] = []string{safeType(reply.ContentType)}
 	h["Content-Length"] = []string{strconv.Itoa(len(reply.Body))}
 	w.WriteHeader(reply.Status)
-	if err := relay.Whole(w, reply.Body, replyPatience); err != nil {
+	return wholeBody(w, reply.Body)
+}
+
+// wholeBody writes the body of an answer that may be long.
+func wholeBody(w http.ResponseWriter, body []byte) error {
+	if err := relay.Whole(w, body, replyPatience); err != nil {
 		return errClientLeft(err)
 	}
 	return nil
