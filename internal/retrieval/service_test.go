@@ -94,8 +94,11 @@ func TestLimits(t *testing.T) {
 	}
 	ctx := context.Background()
 	for what, err := range map[string]error{
-		"65 names":        func() error { _, err := s.Search(ctx, s.admin, names, retrieval.Question{Text: "x"}); return err }(),
-		"a long question": func() error { _, err := s.Search(ctx, s.admin, nil, retrieval.Question{Text: strings.Repeat("x", 32<<10+1)}); return err }(),
+		"65 names": func() error { _, err := s.Search(ctx, s.admin, names, retrieval.Question{Text: "x"}); return err }(),
+		"a long question": func() error {
+			_, err := s.Search(ctx, s.admin, nil, retrieval.Question{Text: strings.Repeat("x", 32<<10+1)})
+			return err
+		}(),
 	} {
 		if !errdefs.Is(err, errdefs.Invalid) {
 			t.Errorf("%s: %v", what, err)

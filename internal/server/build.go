@@ -29,12 +29,18 @@ func (s *Server) build(ctx context.Context) (http.Handler, error) {
 	if s.cfg.MaxStreams == 0 {
 		s.cfg.MaxStreams = limit / 3 // one for the client, one for the upstream, one to spare
 	}
-	s.usage = usage.New()
-	s.chat = chat.New(s.models, s.usage, chat.Config{Streams: s.cfg.MaxStreams, WriteTimeout: s.cfg.ClientWrite})
 	temp, err := tempDir(s.cfg.DataDir)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.openDocuments(ctx, temp); err != nil {
+		return nil, err
+	}
+	s.usage = usage.New()
+	s.chat = chat.New(s.models, s.usage, chat.Config{
+		Streams: s.cfg.MaxStreams, WriteTimeout: s.cfg.ClientWrite,
+		Gatherer: s.documents.retrieval, Grounding: s.grounding,
+	})
 	edge := &api.API{
 		Auth:      s.Auth,
 		Users:     s.DB,
@@ -43,6 +49,9 @@ func (s *Server) build(ctx context.Context) (http.Handler, error) {
 		ModelRows: s.DB,
 		Grants:    s.DB,
 		Chat:      s.chat,
+		Files:     s.documents.files,
+		Knowledge: s.documents.knowledge,
+		Retrieval: s.documents.retrieval,
 		Doors: api.Doors{
 			Connect:    up.connect,
 			Fetch:      newFetcher().fetch,
@@ -73,6 +82,7 @@ func (s *Server) build(ctx context.Context) (http.Handler, error) {
 	}
 	s.gate.next = handler
 	s.gauges()
+	s.documents.run()
 	return s.gate, nil
 }
 
@@ -89,6 +99,9 @@ func refuse(w http.ResponseWriter, _ *http.Request) {
 
 // closeBuilt lets go of what build made.
 func (s *Server) closeBuilt() {
+	if s.documents != nil {
+		s.documents.close()
+	}
 	if s.models != nil {
 		s.models.Close()
 	}

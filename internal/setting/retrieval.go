@@ -96,6 +96,8 @@ var (
 		Doc: "Files that the web application lets people add to a chat; 0 is no limit."}
 	AllowedExtensions = Key[[]string]{Name: "rag.file.allowed_extensions", Env: []string{"RAG_ALLOWED_FILE_EXTENSIONS"}, Default: []string{}, read: readExtensions,
 		Doc: "Extensions, separated by commas, that may be uploaded to be read; empty is all."}
+	KeepKnowledgeFiles = Key[bool]{Name: "rag.knowledge_file_retention", Env: []string{"ENABLE_KNOWLEDGE_FILE_RETENTION"},
+		Doc: "Whether files stay when they are taken out of their last collection; else they are deleted with it."}
 	ExtractionEngine = Key[string]{Name: "rag.content_extraction_engine", Env: []string{"CONTENT_EXTRACTION_ENGINE"}, check: oneOf("", "tika", "docling"),
 		Doc: "What reads files: empty is this server, else `tika` or `docling`."}
 	TikaURL = Key[string]{Name: "rag.tika_server_url", Env: []string{"TIKA_SERVER_URL"}, Default: "http://tika:9998", check: optionalURL,
@@ -120,7 +122,7 @@ func retrievalKeys() []Descriptor {
 
 		describe(RAGTemplate), describe(RAGSystemContext),
 
-		describe(FileMaxSize), describe(FileMaxCount), describe(AllowedExtensions),
+		describe(FileMaxSize), describe(FileMaxCount), describe(AllowedExtensions), describe(KeepKnowledgeFiles),
 		describe(ExtractionEngine), describe(TikaURL), describe(DoclingURL), describe(DoclingKey),
 	}
 }
