@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"portico/internal/event"
+	"portico/internal/file"
 	"portico/internal/retrieval"
 	"portico/internal/retrieval/index"
 )
@@ -205,4 +206,41 @@ func (db *DB) DeleteSets(ctx context.Context, ids []int64) (err error) {
 		}
 	}
 	return nil
+}
+
+// FilesOfSets implements retrieval.Store.
+func (db *DB) FilesOfSets(ctx context.Context, ids []int64) (_ map[int64]*file.File, err error) {
+	defer fault(&err, "file")
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	type pair struct {
+		set  int64
+		file string
+	}
+	pairs, err := list(ctx, db, func(s scanner) (p pair, err error) { err = s.Scan(&p.set, &p.file); return p, err },
+		db.dialect.filesOfSets(), numbers(ids))
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(pairs))
+	for i, p := range pairs {
+		names[i] = p.file
+	}
+	slices.Sort(names)
+	files, err := db.FilesByID(ctx, slices.Compact(names))
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]*file.File, len(files))
+	for _, f := range files {
+		byID[f.ID] = f
+	}
+	found := make(map[int64]*file.File, len(pairs))
+	for _, p := range pairs {
+		if f := byID[p.file]; f != nil {
+			found[p.set] = f
+		}
+	}
+	return found, nil
 }

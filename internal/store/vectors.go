@@ -2,12 +2,11 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
-	"math"
 
 	"portico/internal/errdefs"
 	"portico/internal/event"
 	"portico/internal/retrieval"
+	"portico/internal/retrieval/float16"
 )
 
 // partSize is how many vectors are in one row.
@@ -30,7 +29,7 @@ func (db *DB) AddVectors(ctx context.Context, set int64, first, dims int, vector
 	if n := len(vectors); first%partSize != 0 || dims <= 0 || n == 0 || n%dims != 0 || n/dims > partSize {
 		return errdefs.Newf(errdefs.Internal, "%d values are not the vectors of %d dimensions from chunk %d on.", n, dims, first)
 	}
-	data, ok := packHalf(vectors)
+	data, ok := float16.Append(make([]byte, 0, 2*len(vectors)), vectors)
 	if !ok {
 		return errdefs.New(errdefs.Unprocessable, "The embedder gave a vector that holds something else than finite numbers. Check the embedding model.")
 	}
@@ -92,7 +91,7 @@ func (db *DB) Vectors(ctx context.Context, set int64, _ int, fn func(first int, 
 		if err != nil {
 			return err
 		}
-		vectors = unpackHalf(vectors[:0], data)
+		vectors = float16.Values(vectors[:0], data)
 		if err := fn(part*partSize, vectors); err != nil {
 			return err
 		}
@@ -101,45 +100,3 @@ func (db *DB) Vectors(ctx context.Context, set int64, _ int, fn func(first int, 
 }
 
 func scanBytes(s scanner) (b []byte, err error) { err = s.Scan(&b); return b, err }
-
-// packHalf writes numbers as little-endian float16; false when one is none.
-func packHalf(vectors []float32) ([]byte, bool) {
-	data := make([]byte, 0, 2*len(vectors))
-	for _, f := range vectors {
-		bits := math.Float32bits(f)
-		if bits&0x7f80_0000 == 0x7f80_0000 {
-			return nil, false
-		}
-		data = binary.LittleEndian.AppendUint16(data, half(bits))
-	}
-	return data, true
-}
-
-func unpackHalf(dst []float32, data []byte) []float32 {
-	for ; len(data) >= 2; data = data[2:] {
-		dst = append(dst, single(binary.LittleEndian.Uint16(data)))
-	}
-	return dst
-}
-
-// half rounds a finite float32 to the nearest float16, ties to even; what is
-// too large becomes the largest.
-func half(bits uint32) uint16 {
-	sign := uint16(bits >> 16 & 0x8000)
-	bits &= 0x7fff_ffff
-	switch {
-	case bits >= 0x477f_f000: // 65520 would round to infinity
-		return sign | 0x7bff
-	case bits < 0x3880_0000: // below 2^-14: adding 0.5 shifts and rounds
-		return sign | uint16(math.Float32bits(math.Float32frombits(bits)+0.5)-0x3f00_0000)
-	}
-	// The exponent is rebased from 127 to 15, and 13 bits of the fraction go.
-	return sign | uint16((bits-0x3800_0000+0xfff+bits>>13&1)>>13)
-}
-
-// single is half's inverse.
-func single(h uint16) float32 {
-	const rebase = 1 << 112 // 2^112, exact
-	f := math.Float32frombits(uint32(h&0x7fff)<<13) * rebase
-	return math.Float32frombits(math.Float32bits(f) | uint32(h&0x8000)<<16)
-}
