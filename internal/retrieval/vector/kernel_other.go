@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package vector
+
+func distances(dst []uint16, codes, question []uint64) { distancesGo(dst, codes, question) }
+
+func dot(v []int8, question []int16) int32 { return dotGo(v, question) }
