@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"path"
+	"slices"
 	"strings"
 
 	"portico/internal/access"
@@ -224,16 +225,30 @@ func rank(f *file.File) int {
 	return 1
 }
 
+// settle puts what could not be moved after all among what failed.
+func (p *Plan) settle() {
+	p.Moved = slices.DeleteFunc(p.Moved, func(m Placed) bool {
+		if m.Error != "" {
+			p.Failed = append(p.Failed, m)
+		}
+		return m.Error != ""
+	})
+}
+
 // apply does what the plan says can be done without an upload.
 func (s *Service) apply(ctx context.Context, who *access.Principal, k *Knowledge, m *matching, remove bool) error {
-	c := Change{Link: m.link}
+	var c Change
 	now := s.now()
 	patience, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
-	for _, e := range c.Link {
-		if err := s.cfg.Indexer.Ready(patience, e.File.ID, k); err != nil {
-			return err
+	for i, e := range m.link {
+		if err := s.cfg.Indexer.Ready(patience, e.File.ID, k); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
+			m.plan.Moved[i].Error = errdefs.From(err).Detail
+			continue
 		}
+		c.Link = append(c.Link, e)
 		e.UpdatedAt = now
 		// The name is what citations say, so it follows the path, but only
 		// within what is the caller's own.
@@ -253,6 +268,7 @@ func (s *Service) apply(ctx context.Context, who *access.Principal, k *Knowledge
 			return err
 		}
 	}
+	m.plan.settle()
 	m.plan.Applied, m.plan.Deleted = true, remove
 	return s.drop(ctx, who, k.ID, c.Unlink)
 }
