@@ -126,10 +126,26 @@ func (s *Service) create(ctx context.Context, who *access.Principal, in *UploadI
 	commit, cancel := context.WithTimeout(ctx, blob.Grace/4)
 	defer cancel()
 	err := s.cfg.Store.CreateFile(commit, f, in.Process)
+	if err == nil {
+		err = s.stillThere(commit, f)
+	}
 	if err != nil {
 		s.unbind(f.ID)
+		return nil, err
 	}
-	return f, err
+	return f, nil
+}
+
+// stillThere takes a row away again whose owner was deleted while it was made.
+func (s *Service) stillThere(ctx context.Context, f *File) error {
+	_, err := s.cfg.Person(ctx, f.UserID)
+	if !errdefs.Is(err, errdefs.NotFound) {
+		return nil // that the row is there is what counts
+	}
+	if _, err := s.cfg.Store.DeleteFile(ctx, f.ID); err != nil && !errdefs.Is(err, errdefs.NotFound) {
+		s.cfg.Log.Warn("the file of a deleted account stays until the janitor comes", "file", f.ID, "err", err)
+	}
+	return errGone
 }
 
 var (
