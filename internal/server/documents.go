@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/google/uuid"
+
 	"portico/internal/blob"
 	"portico/internal/chat"
 	"portico/internal/file"
@@ -71,14 +73,14 @@ func (s *Server) openDocuments(ctx context.Context, temp string) (err error) {
 	d.retrieval = retrieval.New(retrieval.Config{
 		Store: s.DB, Files: s.DB, Knowledge: s.DB, Blobs: d.blobs, Extract: d.extract, Embed: d.embedders,
 		Lexical: d.lexical, Vectors: d.vectors, Settings: s.Settings, Bus: s.Bus,
-		Rerank: d.reranker, Fetch: newFetcher().page, Log: s.log,
+		Rerank: d.reranker, Fetch: newFetcher().page, NewID: uuid.NewString, Log: s.log,
 	})
 	d.files = file.New(file.Config{
 		Store: s.DB, Blobs: d.blobs, Reader: d.retrieval, Grants: s.DB, Policy: policy(s.cfg), Settings: s.Settings, Bus: s.Bus,
 		Person: s.Auth.Principal, Quota: file.Quota{Files: personFiles, Bytes: personBytes}, Log: s.log,
 	})
 	d.knowledge = knowledge.New(knowledge.Config{
-		Store: s.DB, Files: d.files, Grants: s.DB, Policy: policy(s.cfg), Indexer: d.retrieval, Reader: d.retrieval,
+		Store: s.DB, Files: d.files, Grants: s.DB, Policy: policy(s.cfg), Indexer: d.retrieval, Reader: d.retrieval, NewID: uuid.NewString,
 		Retain: func() bool { return setting.Get(s.Settings, setting.KeepKnowledgeFiles) },
 	})
 	d.files.Attach(d.knowledge)

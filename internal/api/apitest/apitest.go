@@ -27,6 +27,7 @@ import (
 	"portico/internal/provider/ollama"
 	"portico/internal/provider/openai"
 	"portico/internal/relay"
+	"portico/internal/retrieval"
 	"portico/internal/setting"
 	"portico/internal/store"
 	"portico/internal/usage"
@@ -49,7 +50,9 @@ type Options struct {
 	Config api.Config        // AnonymousRate 0 becomes "no limit"
 	Policy *access.Policy    // nil is the default: administrators see everything
 	NoAuth bool
-	Empty  bool // nobody has an account: Admin, User, Other and Pending are nil
+	// Fetch reads web pages; nil reads none.
+	Fetch retrieval.Fetcher
+	Empty bool // nobody has an account: Admin, User, Other and Pending are nil
 }
 
 // Person is an account with ways to prove it.
@@ -68,6 +71,7 @@ type Server struct {
 	Settings *setting.Settings
 	Auth     *auth.Service
 	Provider *Provider
+	*Documents
 
 	Admin, User, Other, Pending *Person
 
@@ -103,9 +107,11 @@ func New(t testing.TB, opt Options) *Server {
 	}
 	opt.Config.NoAuth = opt.NoAuth
 	counts := usage.New()
+	s.Documents = s.documents(t, opt)
 	s.API = &api.API{
 		Auth: s.Auth, Users: s.DB, Settings: s.Settings, Models: models, ModelRows: s.DB, Grants: s.DB,
-		Chat: chat.New(models, counts, chat.Config{}), Doors: api.Doors{Usage: counts, Connect: connect, TempDir: t.TempDir()},
+		Chat: chat.New(models, counts, chat.Config{Gatherer: s.Retrieval}), Doors: api.Doors{Usage: counts, Connect: connect, TempDir: t.TempDir()},
+		Files: s.Files, Knowledge: s.Knowledge, Retrieval: s.Retrieval,
 		Config: opt.Config, Ping: s.DB.Ping,
 	}
 	s.serve(t)
