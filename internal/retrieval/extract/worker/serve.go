@@ -34,6 +34,13 @@ const socket = 3
 // program once more within the walls, and serves jobs until its parent is gone.
 // env finds variables.
 func Child(ctx context.Context, env func(string) string) error {
+	return become(ctx, env, func(lim extract.Limits, opt extract.Options) extract.Extractor { return extract.New(lim, opt) })
+}
+
+// maker makes what reads files in a child.
+type maker func(lim extract.Limits, opt extract.Options) extract.Extractor
+
+func become(ctx context.Context, env func(string) string, make maker) error {
 	var set settings
 	if err := json.Unmarshal([]byte(env(settingsVar)), &set); err != nil {
 		return errors.New("extract --worker is started by the server, not by hand: see portico extract --help")
@@ -50,14 +57,14 @@ func Child(ctx context.Context, env func(string) string) error {
 		return err
 	}
 	defer c.Close()
-	return serve(ctx, c, set)
+	return serve(ctx, c, set, make)
 }
 
 // serve does jobs one after the other.
-func serve(ctx context.Context, c conn, set settings) error {
+func serve(ctx context.Context, c conn, set settings, make maker) error {
 	say := slog.New(&sayer{c: c})
 	opt := extract.Options{Tesseract: set.Tesseract, TessData: set.TessData, CacheDir: set.CacheDir, Log: say}
-	var p *extract.Parser
+	var p extract.Extractor
 	for {
 		kind, body, file, err := c.receive()
 		if errors.Is(err, io.EOF) {
@@ -71,7 +78,7 @@ func serve(ctx context.Context, c conn, set settings) error {
 			return errors.New("extract: the parent sent something else than a job")
 		}
 		if p == nil { // the limits are the same for all jobs of a parent
-			p = extract.New(j.Limits, opt)
+			p = make(j.Limits, opt)
 			if len(set.Missing) > 0 {
 				say.Info("a child that reads files has not all its walls", "missing", set.Missing)
 			}
@@ -86,7 +93,7 @@ func serve(ctx context.Context, c conn, set settings) error {
 }
 
 // answer does one job. Its error is of the connection.
-func answer(ctx context.Context, c conn, p *extract.Parser, j job, file *os.File) error {
+func answer(ctx context.Context, c conn, p extract.Extractor, j job, file *os.File) error {
 	var told time.Time
 	doc, err := p.Extract(ctx, extract.Input{
 		Name: j.Name, ContentType: j.ContentType, Content: file, Size: j.Size,
