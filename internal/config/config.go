@@ -57,6 +57,10 @@ type Config struct {
 	ShutdownTimeout   time.Duration
 	MaxStreams        int // 0 is a third of the open-file limit
 
+	PersonFiles int // that one person may keep; 0 is any number
+	PersonSpace int // MiB of them; 0 is any
+	DiskReserve int // MiB of the disk that uploads leave free
+
 	// LogTo is where the log goes; nil is standard error.
 	LogTo io.Writer
 	// Resolver looks up the names of upstreams; nil is the system's.

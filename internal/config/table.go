@@ -97,6 +97,12 @@ var table = []Variable{
 		set: seconds(30*time.Second, func(c *Config) *time.Duration { return &c.ClientWrite })},
 	{Name: "SHUTDOWN_TIMEOUT", Flag: "shutdown-timeout", Default: "30", Doc: "Seconds that open streams have to end after SIGTERM.",
 		set: seconds(30*time.Second, func(c *Config) *time.Duration { return &c.ShutdownTimeout })},
+	{Name: "MAX_FILES_PER_USER", Default: "10000", Doc: "Files that one person may keep; 0 is any number.",
+		set: number(0, 1<<30, func(c *Config) *int { return &c.PersonFiles })},
+	{Name: "MAX_FILE_SPACE_PER_USER", Default: "20480", Doc: "MiB that one person's files may take together; 0 is any.",
+		set: number(0, 1<<30, func(c *Config) *int { return &c.PersonSpace })},
+	{Name: "DISK_RESERVE", Default: "512", Doc: "MiB of the disk of DATA_DIR that uploads leave free, so that the database can go on; 0 is none.",
+		set: number(0, 1<<30, func(c *Config) *int { return &c.DiskReserve })},
 	{Name: "MAX_STREAMS", Default: "0", Doc: "Streams that may be open at once; 0 is a third of the limit on open files.",
 		set: number(0, 1<<20, func(c *Config) *int { return &c.MaxStreams })},
 }

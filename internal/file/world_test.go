@@ -62,6 +62,7 @@ type reader struct {
 	// outcome is what becomes of a file that somebody waits for; nil waits for
 	// the end of the context.
 	outcome func(f *file.File) *file.Outcome
+	entered func() // if set, somebody waits
 	texts   map[string]string
 }
 
@@ -81,6 +82,9 @@ func (r *reader) Wait(ctx context.Context, id string) (*file.File, error) {
 		return nil, err
 	}
 	if outcome == nil {
+		if r.entered != nil {
+			r.entered()
+		}
 		<-ctx.Done()
 		return f, nil
 	}

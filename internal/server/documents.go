@@ -47,12 +47,6 @@ type documents struct {
 	work sync.WaitGroup
 }
 
-// The room that one person has, at most.
-const (
-	personFiles = 10_000
-	personBytes = 20 << 30
-)
-
 // openDocuments makes the rooms. temp is where bytes wait.
 func (s *Server) openDocuments(ctx context.Context, temp string) (err error) {
 	d := &documents{stop: func() {}}
@@ -61,6 +55,7 @@ func (s *Server) openDocuments(ctx context.Context, temp string) (err error) {
 	if d.blobs, err = blob.OpenDir(data("blobs")); err != nil {
 		return fmt.Errorf("the folder of files cannot be opened: %w", err)
 	}
+	d.blobs.Reserve(int64(s.cfg.DiskReserve) << 20)
 	d.extract = extractors.New(extractors.Config{TempDir: temp, Options: extract.Options{
 		Tesseract: extract.FindTesseract(), CacheDir: data("cache", "extract"), Log: s.log,
 	}})
@@ -77,7 +72,7 @@ func (s *Server) openDocuments(ctx context.Context, temp string) (err error) {
 	})
 	d.files = file.New(file.Config{
 		Store: s.DB, Blobs: d.blobs, Reader: d.retrieval, Grants: s.DB, Policy: policy(s.cfg), Settings: s.Settings, Bus: s.Bus,
-		Person: s.Auth.Principal, Quota: file.Quota{Files: personFiles, Bytes: personBytes}, Log: s.log,
+		Person: s.Auth.Principal, Quota: file.Quota{Files: s.cfg.PersonFiles, Bytes: int64(s.cfg.PersonSpace) << 20}, Log: s.log,
 	})
 	d.knowledge = knowledge.New(knowledge.Config{
 		Store: s.DB, Files: d.files, Grants: s.DB, Policy: policy(s.cfg), Indexer: d.retrieval, Reader: d.retrieval, NewID: uuid.NewString,
