@@ -1,6 +1,7 @@
 package lexical
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -47,6 +48,7 @@ type token struct {
 type analyser struct {
 	words  map[string]*word
 	tokens []token
+	groups []group
 	// accents counts letters with Portuguese accents.
 	accents int
 
@@ -108,39 +110,41 @@ func (a *analyser) votes() int {
 // group is one word of a question: either of its stems, as the language of a
 // chunk decides which of them is indexed.
 type group struct {
-	terms []string
+	*word
 	times float64
+}
+
+// terms gives the stems of the word, without repetition.
+func (g group) terms() []string {
+	if g.stem(en) == g.stem(pt) {
+		return g.stems[:1]
+	}
+	return g.stems[:]
 }
 
 // maxGroups bounds the words of a question.
 const maxGroups = 64
 
-// question gives the words to search for, in order, without repetition.
+// question gives the words to search for, in order, without repetition. They are
+// good until the next one.
 func (a *analyser) question(text string) []group {
 	a.read(text)
 	all := true
 	for _, t := range a.tokens {
 		all = all && t.stop != 0
 	}
-	var groups []group
-	seen := map[*word]int{}
+	a.groups = a.groups[:0]
 	for _, t := range a.tokens {
 		if t.stop != 0 && !all {
 			continue
 		}
-		if at, ok := seen[t.word]; ok {
-			groups[at].times++
-			continue
+		at := slices.IndexFunc(a.groups, func(g group) bool { return g.word == t.word })
+		switch {
+		case at >= 0:
+			a.groups[at].times++
+		case len(a.groups) < maxGroups:
+			a.groups = append(a.groups, group{t.word, 1})
 		}
-		if len(groups) == maxGroups {
-			continue
-		}
-		seen[t.word] = len(groups)
-		g := group{terms: []string{t.stem(en)}, times: 1}
-		if other := t.stem(pt); other != g.terms[0] {
-			g.terms = append(g.terms, other)
-		}
-		groups = append(groups, g)
 	}
-	return groups
+	return a.groups
 }

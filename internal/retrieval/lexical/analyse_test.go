@@ -100,7 +100,7 @@ func TestQuestion(t *testing.T) {
 	} {
 		var out []string
 		for _, g := range newAnalyser().question(c.text) {
-			s := strings.Join(g.terms, ",")
+			s := strings.Join(g.terms(), ",")
 			if g.times > 1 {
 				s += "×" + string(rune('0'+int(g.times)))
 			}

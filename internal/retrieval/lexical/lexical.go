@@ -115,14 +115,17 @@ func (ix *Index) Add(ctx context.Context, set, seq int64, chunks []index.Text) e
 	if len(chunks) > maxDocs {
 		return fmt.Errorf("lexical: a set of %d chunks is more than an index takes", len(chunks))
 	}
-	if known, err := ix.announce(ctx, set, seq); known || err != nil {
-		return err
+	known, err := ix.announce(ctx, set, seq)
+	if err == nil && !known {
+		b := ix.builders.Get().(*builder)
+		s := b.build(set, seq, chunks)
+		ix.builders.Put(b)
+		err = ix.admit(s, set, seq)
 	}
-	b := ix.builders.Get().(*builder)
-	s := b.build(set, seq, chunks)
-	ix.builders.Put(b)
-	err := ix.admit(s, set, seq)
-	if err == nil {
+	switch {
+	case errors.Is(err, ErrBroken):
+		ix.discard()
+	case err == nil && !known:
 		ix.tidy(ctx)
 	}
 	return err
@@ -145,8 +148,12 @@ func (ix *Index) announce(ctx context.Context, set, seq int64) (known bool, err 
 			return false, ErrClosed
 		case ctx.Err() != nil:
 			return false, ctx.Err()
-		case ix.has(set):
-			return true, nil
+		}
+		if known, err := ix.has(set); known || err != nil {
+			ix.reached = max(ix.reached, seq)
+			return known, err
+		}
+		switch {
 		case ix.memory < 2*ix.opt.Memory:
 			ix.adding[seq]++
 			return false, nil
@@ -169,11 +176,13 @@ func (ix *Index) admit(s *segment, set, seq int64) error {
 		return ErrBroken
 	case ix.closed:
 		return ErrClosed
-	case ix.has(set):
-		return nil
+	}
+	known, err := ix.has(set)
+	if err != nil {
+		return err
 	}
 	ix.reached = max(ix.reached, seq)
-	if s.docs > 0 {
+	if s.docs > 0 && !known {
 		ix.segments = append(ix.segments, s)
 		ix.memory += len(s.data)
 	}
@@ -188,13 +197,16 @@ func poke(c chan struct{}) {
 	}
 }
 
-func (ix *Index) has(set int64) bool {
+func (ix *Index) has(set int64) (bool, error) {
 	for _, s := range ix.segments {
+		if !s.ready() {
+			return false, ErrBroken
+		}
 		if _, ok := s.set(set); ok {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // acquire gives the segments as they are now, appended to a list; release gives

@@ -66,9 +66,9 @@ func (r reference) search(question string, scope index.Scope, k int) []index.Hit
 			n++
 			sum += g.length
 			for _, q := range groups {
-				for _, t := range q.terms {
+				for _, t := range q.terms() {
 					if g.counts[t] > 0 {
-						df[t+"/"+strings.Join(q.terms, "/")]++
+						df[t+"/"+strings.Join(q.terms(), "/")]++
 					}
 				}
 			}
@@ -83,9 +83,9 @@ func (r reference) search(question string, scope index.Scope, k int) []index.Hit
 			for _, q := range groups {
 				var count uint32
 				most := 0
-				for _, t := range q.terms {
+				for _, t := range q.terms() {
 					count += g.counts[t]
-					most = max(most, df[t+"/"+strings.Join(q.terms, "/")])
+					most = max(most, df[t+"/"+strings.Join(q.terms(), "/")])
 				}
 				idf := math.Log(1 + (float64(n)-float64(most)+0.5)/(float64(most)+0.5))
 				if count > 0 {

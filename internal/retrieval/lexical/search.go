@@ -33,7 +33,6 @@ type searcher struct {
 	segments []*segment
 	views    []view
 	runs     []run
-	groups   []group
 	terms    []term
 	lists    []list    // of each view, of each term
 	weights  []float64 // of each group: how rare it is, times how often it was asked for
@@ -82,10 +81,10 @@ func (ix *Index) Search(ctx context.Context, question string, scope index.Scope,
 // prepare takes the segments and counts in the scope. After an error there is
 // nothing to release.
 func (ix *Index) prepare(s *searcher, question string, scope index.Scope) (err error) {
-	s.groups = s.question(question)
+	s.question(question)
 	s.terms, s.views, s.runs, s.lists = s.terms[:0], s.views[:0], s.runs[:0], s.lists[:0]
 	for i, g := range s.groups {
-		for _, t := range g.terms {
+		for _, t := range g.terms() {
 			s.terms = append(s.terms, term{text: t, group: i})
 		}
 	}

@@ -2,6 +2,7 @@ package lexical
 
 import (
 	"context"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -18,8 +19,11 @@ type sweep struct {
 	words   []*reader
 	present []*reader // in the window, the least bound first
 	scores  [window]float64
-	found   [window / 64]uint64
+	found   bitmap
 }
+
+// bitmap marks chunks of the window.
+type bitmap [window / 64]uint64
 
 // reader is a cursor within the windows.
 type reader struct {
@@ -172,15 +176,41 @@ func (w *sweep) window(s *searcher, seg *segment, words []*reader, runs []run, l
 		return
 	}
 	for _, r := range w.present[minor:] {
-		if !w.collect(s, r, lo, hi) {
+		if !w.collect(s, r, lo, hi, nil) {
 			return
 		}
 	}
-	w.judge(s, seg, runs, minor, lo, hi)
+	w.mask(runs, lo)
+	for i := minor - 1; i >= 0; i-- {
+		r := w.present[i]
+		left := w.prune(r.below, bar)
+		switch {
+		case left == 0:
+			return
+		case left*lookup < r.within(hi)*blockLen:
+			w.check(s, r, lo)
+		case !w.collect(s, r, lo, hi, &w.found):
+			w.prune(0, float32(math.Inf(1)))
+			return
+		}
+	}
+	w.judge(s, seg, lo)
 }
 
-// collect adds what a word gives to the chunks of the window.
-func (w *sweep) collect(s *searcher, r *reader, lo, hi uint32) bool {
+// lookup is how many postings are read in the time in which one is looked up.
+const lookup = 32
+
+// within gives how many blocks of the list may be in the window.
+func (r *reader) within(hi uint32) int {
+	b := r.from + 1
+	for b < r.blocks() && r.last(b-1)+1 < hi {
+		b++
+	}
+	return b - r.from
+}
+
+// collect adds what a word gives to the chunks of the window, or to some of them.
+func (w *sweep) collect(s *searcher, r *reader, lo, hi uint32, only *bitmap) bool {
 	for b := r.from; b < r.blocks() && (b == r.from || r.last(b-1)+1 < hi); b++ {
 		if !r.load(b) {
 			return false
@@ -196,6 +226,9 @@ func (w *sweep) collect(s *searcher, r *reader, lo, hi uint32) bool {
 				break
 			}
 			at := doc - lo
+			if only != nil && only[at>>6]&(1<<(at&63)) == 0 {
+				continue
+			}
 			w.scores[at] += gain(r.weight, float64(times[i]), w.norm(s, r.seg.length(doc)))
 			w.found[at>>6] |= 1 << (at & 63)
 		}
@@ -203,21 +236,67 @@ func (w *sweep) collect(s *searcher, r *reader, lo, hi uint32) bool {
 	return true
 }
 
-// judge scores those chunks of the window that are in scope and may be among the
-// best.
-func (w *sweep) judge(s *searcher, seg *segment, runs []run, minor int, lo, hi uint32) {
+// check adds what a word gives to the chunks that were found, one by one.
+func (w *sweep) check(s *searcher, r *reader, lo uint32) {
+	for i, word := range w.found {
+		for ; word != 0; word &= word - 1 {
+			at := uint32(i<<6 + bits.TrailingZeros64(word))
+			if n := r.timesOf(r.from, lo+at); n > 0 {
+				w.scores[at] += gain(r.weight, float64(n), w.norm(s, r.seg.length(lo+at)))
+			}
+		}
+	}
+}
+
+// mask forgets the chunks that are not in scope.
+func (w *sweep) mask(runs []run, lo uint32) {
+	if runs[0].lo <= lo && runs[0].hi-lo >= window {
+		return
+	}
+	for i, word := range w.found {
+		for ; word != 0; word &= word - 1 {
+			at := uint32(i<<6 + bits.TrailingZeros64(word))
+			for len(runs) > 0 && runs[0].hi <= lo+at {
+				runs = runs[1:]
+			}
+			if len(runs) == 0 || lo+at < runs[0].lo {
+				w.forget(at)
+			}
+		}
+	}
+}
+
+// prune forgets the chunks that cannot reach the bar with so much more, and
+// gives how many are left.
+func (w *sweep) prune(more float64, bar float32) (left int) {
+	for i, word := range w.found {
+		for ; word != 0; word &= word - 1 {
+			at := uint32(i<<6 + bits.TrailingZeros64(word))
+			if float32((w.scores[at]+more)*slack) < bar {
+				w.forget(at)
+			} else {
+				left++
+			}
+		}
+	}
+	return left
+}
+
+func (w *sweep) forget(at uint32) {
+	w.found[at>>6] &^= 1 << (at & 63)
+	w.scores[at] = 0
+}
+
+// judge scores those chunks that were found and may be among the best.
+func (w *sweep) judge(s *searcher, seg *segment, lo uint32) {
 	set := -1
 	for i, word := range w.found {
-		w.found[i] = 0
 		for ; word != 0; word &= word - 1 {
 			at := uint32(i<<6 + bits.TrailingZeros64(word))
 			doc := lo + at
-			sum := w.scores[at]
-			w.scores[at] = 0
-			for len(runs) > 0 && runs[0].hi <= doc {
-				runs = runs[1:]
-			}
-			if len(runs) == 0 || doc < runs[0].lo || !w.near(s, seg, sum, minor, doc) {
+			may := float32(w.scores[at]*slack) >= s.bar()
+			w.forget(at)
+			if !may {
 				continue
 			}
 			score := w.exact(s, seg, doc)
@@ -230,21 +309,6 @@ func (w *sweep) judge(s *searcher, seg *segment, runs []run, minor int, lo, hi u
 			s.offer(index.Hit{Set: seg.id(set), N: int(doc) - int(seg.first(set)), Score: score})
 		}
 	}
-}
-
-// near adds the minor words to what a chunk has, as long as it may reach the bar.
-func (w *sweep) near(s *searcher, seg *segment, sum float64, minor int, doc uint32) bool {
-	bar := s.bar()
-	for i := minor - 1; i >= 0; i-- {
-		r := w.present[i]
-		if float32((sum+r.below)*slack) < bar {
-			return false
-		}
-		if n := r.timesOf(r.from, doc); n > 0 {
-			sum += gain(r.weight, float64(n), w.norm(s, seg.length(doc)))
-		}
-	}
-	return float32(sum*slack) >= bar
 }
 
 // exact is the score of a chunk, added in the order of the question's words.
