@@ -48,7 +48,7 @@ func formats() []format {
 		{name: "RTF document", exts: "rtf", types: "application/rtf text/rtf", read: readRTF},
 		{name: "EPUB book", exts: "epub", types: "application/epub+zip", read: readEPUB},
 		{name: "mail", exts: "eml mht mhtml", types: "message/rfc822", read: readEML},
-		{name: "Outlook message", exts: "msg", types: "application/vnd.ms-outlook"},
+		{name: "Outlook message", exts: "msg", types: "application/vnd.ms-outlook", read: readMSG},
 		{name: "ZIP archive", exts: "zip", types: "application/zip application/x-zip-compressed", read: readZIP},
 
 		{name: "old Word document", exts: "doc dot", types: "application/msword", why: "Files of Word before 2007 cannot be read. Save it as .docx and upload it again."},

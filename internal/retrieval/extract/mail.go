@@ -86,12 +86,28 @@ func (n *inner) message(head []string, subject string, leaves []leaf) (*document
 	return n.done()
 }
 
-// mailBody appends a text or HTML body.
+// mailBody appends a body: text, HTML or RTF.
 func (n *inner) mailBody(l leaf) error {
-	if l.kind != "text/html" {
-		n.b.paragraph(string(l.content))
-		return n.b.err
+	switch l.kind {
+	case "text/html":
+		return n.htmlBody(l)
+	case "text/rtf":
+		sub := &builder{most: n.b.most - int64(n.b.len()), table: -1}
+		if err := parseRTF(n.ctx, bufio.NewReader(bytes.NewReader(l.content)), sub, n.lim); err != nil {
+			return err
+		}
+		sub.doc.Title = ""
+		d, err := sub.done()
+		if err == nil {
+			n.b.add(d)
+		}
+		return err
 	}
+	n.b.paragraph(string(l.content))
+	return n.b.err
+}
+
+func (n *inner) htmlBody(l leaf) error {
 	// The mark says that it is UTF-8 by now, whatever it says itself.
 	content := append([]byte("\ufeff"), l.content...)
 	d, err := readHTML(n.ctx, &Input{Name: "body.html", ContentType: "text/html", Content: bytes.NewReader(content), Size: int64(len(content)), part: n.in.whole()}, n.lim)

@@ -3,6 +3,7 @@ package extract
 import (
 	"errors"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/richardlehane/mscfb"
@@ -18,17 +19,23 @@ type compound struct {
 }
 
 // maxStreams is how many streams a compound file may have; a message with 500
-// attachments has 20,000.
-const maxStreams = 100_000
+// attachments has 20,000. Their entries take 128 bytes each.
+const (
+	maxStreams   = 100_000
+	maxDirectory = 32 << 20
+)
 
 func openCompound(in *Input, lim *Limits) (*compound, error) {
-	r, err := mscfb.New(in.Content)
-	if err != nil {
+	// The directory is held in memory, so its bytes are bounded.
+	dir := &cappedAt{r: in.Content, left: maxDirectory}
+	r, err := mscfb.New(dir)
+	if err != nil && dir.left >= 0 {
 		return nil, broken("file", err)
 	}
-	if len(r.File) > maxStreams {
+	if err != nil || len(r.File) > maxStreams {
 		return nil, overLimit("members", "This file has more than %d parts, which is the limit.", maxStreams)
 	}
+	dir.left = math.MaxInt64
 	c := &compound{streams: make(map[string]*mscfb.File), in: in, lim: lim}
 	for _, f := range r.File {
 		if f.FileInfo().IsDir() {
@@ -60,6 +67,7 @@ func (c *compound) stream(name string, limit int64) ([]byte, error) {
 	}
 	// mscfb does quadratic work in the number of sectors asked for at once.
 	const piece = 32 << 10
+	_, _ = f.Seek(0, io.SeekStart) // it may have been read before
 	b := make([]byte, f.Size)
 	r := c.in.unpack(f, c.lim)
 	for done := int64(0); done < f.Size; {

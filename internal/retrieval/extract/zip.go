@@ -86,6 +86,11 @@ func (n *inner) add(what, name, contentType string, content []byte, err error) e
 			d, err = m.readMember(n.ctx, n.lim)
 		}
 	}
+	return n.added(what, name, d, err)
+}
+
+// added appends the document of a file within, or names it in a warning.
+func (n *inner) added(what, name string, d *document.Document, err error) error {
 	if n.ctx.Err() != nil {
 		return n.ctx.Err()
 	}
