@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/google/uuid"
+
 	"portico/internal/access"
 	"portico/internal/errdefs"
 	"portico/internal/file"
@@ -31,8 +33,8 @@ type Config struct {
 	Retain func() bool
 	// Patience is how long adding a file waits until it is read; 0 is a minute.
 	Patience time.Duration
-	Now      func() time.Time
-	NewID    func() string
+	Now      func() time.Time // nil is time.Now
+	NewID    func() string    // nil is a random UUID
 }
 
 // Service is the room.
@@ -50,6 +52,9 @@ func New(cfg Config) *Service {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.NewID == nil {
+		cfg.NewID = uuid.NewString
 	}
 	return &Service{cfg: cfg}
 }
