@@ -70,6 +70,7 @@ func (a *API) Routes() []route.Route {
 		a.ollamaRoutes(),
 		a.fileRoutes(),
 		a.knowledgeRoutes(),
+		a.retrievalRoutes(),
 		a.appConfigRoutes(),
 		a.docsRoutes(),
 	} {

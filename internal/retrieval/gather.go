@@ -1,6 +1,10 @@
 package retrieval
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"portico/internal/file"
+)
 
 // Item is one thing that a chat is to be answered from: a member of "files" in
 // its body, or a collection attached to its model.
@@ -33,6 +37,7 @@ type Passage struct {
 	Text    string
 	Context string // title, headings, the header of its table
 	// Of a file's chunk; empty for what came with the request.
+	File     *file.File
 	FileID   string
 	Set      int64
 	N        int

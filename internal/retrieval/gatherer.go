@@ -231,7 +231,7 @@ func (g *gathering) wholeFile(ctx context.Context, src *Source, f *file.File) er
 		return err
 	}
 	if text != "" {
-		src.Passages = append(src.Passages, Passage{Text: text, FileID: f.ID, Name: f.Filename, Source: sourceOf(f), Last: runes(text)})
+		src.Passages = append(src.Passages, Passage{Text: text, File: f, FileID: f.ID, Name: f.Filename, Source: sourceOf(f), Last: runes(text)})
 	}
 	return nil
 }

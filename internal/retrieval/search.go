@@ -339,7 +339,7 @@ func (s *Service) nameSources(ctx context.Context, all []Passage) error {
 	}
 	for i := range all {
 		if f := files[all[i].Set]; f != nil {
-			all[i].FileID, all[i].Name, all[i].Source = f.ID, f.Filename, sourceOf(f)
+			all[i].File, all[i].FileID, all[i].Name, all[i].Source = f, f.ID, f.Filename, sourceOf(f)
 		}
 	}
 	return nil

@@ -307,3 +307,18 @@ func cut(text string, n int) string {
 	}
 	return text[:n]
 }
+
+// ResetCollections deletes all collections. Files stay.
+func (s *Service) ResetCollections(ctx context.Context) error {
+	for {
+		page, _, err := s.cfg.Knowledge.KnowledgeList(ctx, knowledge.Filter{All: true, Limit: settlePage})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, k := range page {
+			if err := s.cfg.Knowledge.DeleteKnowledge(ctx, k.ID); err != nil && !errdefs.Is(err, errdefs.NotFound) {
+				return err
+			}
+		}
+	}
+}
