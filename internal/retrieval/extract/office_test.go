@@ -64,7 +64,7 @@ func golden(t *testing.T, name string, content []byte) *document.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sound(t, d)
+	coherent(t, d)
 	got, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -88,8 +88,8 @@ func golden(t *testing.T, name string, content []byte) *document.Document {
 	return d
 }
 
-// sound checks that positions lie in the text and rise.
-func sound(tb testing.TB, d *document.Document) {
+// coherent checks that positions lie in the text and rise.
+func coherent(tb testing.TB, d *document.Document) {
 	tb.Helper()
 	at := 0
 	for _, p := range d.Pages {

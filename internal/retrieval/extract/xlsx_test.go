@@ -63,7 +63,7 @@ func TestCellRef(t *testing.T) {
 	}
 }
 
-func TestFormats(t *testing.T) {
+func TestCellFormats(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]cellFormat{
 		"General": plainNumber, "0.00": plainNumber, "0.00E+00": plainNumber, `#,##0 "days"`: plainNumber, `[Red]\d0`: plainNumber, "0%": percentNumber,
