@@ -11,6 +11,7 @@ help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 run: build ## build and serve on http://localhost:3000, data in ./data
+	@./$(BIN) model fetch || echo "Documents will be searched by words alone; try 'bin/portico model fetch' later."
 	@exec ./$(BIN) serve
 
 build: ## build bin/portico

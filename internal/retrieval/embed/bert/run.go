@@ -10,6 +10,7 @@ import (
 // Work is the room of one goroutine that runs a model.
 type Work struct {
 	x, qkv, mix, wide, score []float32
+	rows                     tensor.Rows8
 	scratch                  tensor.Scratch
 }
 
@@ -80,9 +81,7 @@ func (m *Model) embed(x []float32, tokens []int32, lengths []int) {
 func (m *Model) layer(l *layer, x []float32, lengths []int, w *Work) {
 	h, n := m.Hidden, len(x)/m.Hidden
 	qkv := grow(&w.qkv, n*3*h)
-	m.linear(qkv, 3*h, x, &l.query, w)
-	m.linear(qkv[h:], 3*h, x, &l.key, w)
-	m.linear(qkv[2*h:], 3*h, x, &l.value, w)
+	m.linear(qkv, 3*h, x, w, l.query, l.key, l.value)
 	mix := grow(&w.mix, n*h)
 	at := 0
 	for _, length := range lengths {
@@ -90,21 +89,35 @@ func (m *Model) layer(l *layer, x []float32, lengths []int, w *Work) {
 		at += length
 	}
 	y := qkv[:n*h]
-	m.linear(y, h, mix, &l.out, w)
+	m.linear(y, h, mix, w, l.out)
 	for i := range n {
 		m.m.AddNorm(x[i*h:(i+1)*h], y[i*h:(i+1)*h], l.gain1, l.shift1, m.Eps)
 	}
 	wide := grow(&w.wide, n*m.Inner)
-	m.linear(wide, m.Inner, x, &l.inner, w)
+	m.linear(wide, m.Inner, x, w, l.inner)
 	m.m.GELU(wide)
-	m.linear(y, h, wide, &l.outer, w)
+	m.linear(y, h, wide, w, l.outer)
 	for i := range n {
 		m.m.AddNorm(x[i*h:(i+1)*h], y[i*h:(i+1)*h], l.gain2, l.shift2, m.Eps)
 	}
 }
 
-func (m *Model) linear(y []float32, ldy int, x []float32, l *linear, w *Work) {
-	m.m.MulT(y, ldy, x, l.in, len(x)/l.in, l.w, l.in, l.in, l.out, l.b, &w.scratch)
+// linear runs steps that have the same input; their outputs stand side by side
+// in rows of y.
+func (m *Model) linear(y []float32, ldy int, x []float32, w *Work, steps ...linear) {
+	in := steps[0].in
+	n := len(x) / in
+	if m.int8 {
+		m.m.Rows8(&w.rows, x, in, n, in)
+	}
+	for _, l := range steps {
+		if m.int8 {
+			m.m.Mul8(y, ldy, &w.rows, n, l.w8, &w.scratch)
+		} else {
+			m.m.MulT(y, ldy, x, in, n, l.w, in, in, l.out, l.b, &w.scratch)
+		}
+		y = y[min(l.out, len(y)):]
+	}
 }
 
 // attend mixes the values of one text of n tokens, head by head.

@@ -29,7 +29,7 @@ func avx512() *Kernels {
 		transpose: func(panel, w *float32, ldw, k int) { transpose(panel, 32, w, ldw, k) },
 		gelu:      func(x *float32, n int) { inStepsOf(16, x, n, gelu512, plainGELU) },
 		softmax:   softmax512, norm: norm,
-		int8: plainInt8,
+		int8: int8Of(cpu.X86.HasAVX512VNNI),
 	}
 }
 
@@ -41,8 +41,17 @@ func avx2() *Kernels {
 		transpose: func(panel, w *float32, ldw, k int) { transpose(panel, 16, w, ldw, k) },
 		gelu:      func(x *float32, n int) { inStepsOf(8, x, n, gelu256, plainGELU) },
 		softmax:   softmax256, norm: norm,
-		int8: plainInt8,
+		int8: int8Of(false),
 	}
+}
+
+// int8Of gives the products of 8 bits, with the instruction that is made for
+// them or without.
+func int8Of(vnni bool) *int8Kernels {
+	if vnni {
+		return &int8Kernels{mr: 12, nr: 32, zero: 128, tile: tile8vnni, row: rowUnsigned, max: max256, step: 32}
+	}
+	return &int8Kernels{mr: 4, nr: 16, tile: tile8avx2, row: rowSigned, max: max256, step: 32}
 }
 
 // inStepsOf has quick do what is a multiple of step and slow the rest.
@@ -100,3 +109,18 @@ func softmax256(x *float32, n int, scale float32)
 
 //go:noescape
 func norm256(x, y, gain, shift *float32, n int, eps float32)
+
+//go:noescape
+func tile8vnni(c *float32, ldc int, a *uint8, lda int, panel *int8, quads int, scales *float32, cols *uint32)
+
+//go:noescape
+func tile8avx2(c *float32, ldc int, a *uint8, lda int, panel *int8, quads int, scales *float32, cols *uint32)
+
+//go:noescape
+func max256(x *float32, n int) float32
+
+//go:noescape
+func rowSigned(dst *uint8, x *float32, n int, by float32)
+
+//go:noescape
+func rowUnsigned(dst *uint8, x *float32, n int, by float32)

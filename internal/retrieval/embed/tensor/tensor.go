@@ -37,7 +37,6 @@ type Kernels struct {
 // Scratch is room for one goroutine's work.
 type Scratch struct {
 	panel, edge, rows, bias []float32
-	panel8                  []int8
 }
 
 // grow gives a slice of n numbers, at old if there is room.
