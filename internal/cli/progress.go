@@ -59,18 +59,14 @@ func (p *progress) uploading(name string, n int) {
 	p.draw(false)
 }
 
-// done notes the end of a file; with an error its line stays.
-func (p *progress) done(name string, size int64, err error) {
+// done notes the end of a file.
+func (p *progress) done(name string, size int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.files++
 	p.bytes += size
-	if c, ok := p.chunks[name]; ok && err == nil {
+	if c, ok := p.chunks[name]; ok {
 		p.chunks[name] = [2]int{c[1], c[1]}
-	}
-	if err != nil {
-		p.clear()
-		p.print("FAILED %s: %s\n", name, sentence(err))
 	}
 	p.draw(p.files == p.filesTotal)
 }

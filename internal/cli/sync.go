@@ -159,7 +159,7 @@ func (s *syncing) run(ctx context.Context) error {
 	}
 	s.report.Seconds = time.Since(began).Seconds()
 	if err == nil && len(s.report.Failed) > 0 {
-		err = fmt.Errorf("%d files could not be synced", len(s.report.Failed))
+		err = fmt.Errorf("%d of %d files could not be synced", len(s.report.Failed), len(list)+len(failed))
 	}
 	return err
 }
@@ -304,7 +304,7 @@ func (s *syncing) over(p, id string, size int64, err error) {
 	if err != nil && errors.Is(err, context.Canceled) {
 		return
 	}
-	s.progress.done(p, size, err)
+	s.progress.done(p, size)
 	if err != nil {
 		s.mu.Lock()
 		s.report.Failed = append(s.report.Failed, outcome{Path: p, FileID: id, Error: sentence(err)})
