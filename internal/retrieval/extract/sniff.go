@@ -110,7 +110,7 @@ func isText(head []byte) bool {
 			odd++
 		}
 	}
-	return odd*50 <= len(head)
+	return odd <= 2+len(head)/50
 }
 
 var (

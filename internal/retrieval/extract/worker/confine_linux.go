@@ -117,7 +117,7 @@ func limitResources(memory int64) error {
 		{unix.RLIMIT_CORE, 0},
 		{unix.RLIMIT_NOFILE, 64},
 		{unix.RLIMIT_FSIZE, 256 << 20},
-		{unix.RLIMIT_DATA, uint64(memory) * 2},
+		{unix.RLIMIT_DATA, uint64(memory) + 1<<30}, // the parent is stricter, and later
 	} {
 		errs = append(errs, unix.Setrlimit(l.what, &unix.Rlimit{Cur: l.most, Max: l.most}))
 	}
