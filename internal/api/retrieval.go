@@ -2,14 +2,12 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strconv"
 
 	"portico/internal/api/route"
 	"portico/internal/errdefs"
 	"portico/internal/retrieval"
-	"portico/internal/setting"
 )
 
 // maxTextForm bounds a text that is to be processed, as JSON.
@@ -102,47 +100,9 @@ func (f *queryForm) question() retrieval.Question {
 type queryAnswer struct {
 	IDs       [][]string       `json:"ids"`
 	Documents [][]string       `json:"documents"`
-	Metadatas [][]passageFacts `json:"metadatas"`
+	Metadatas [][]retrieval.Facts `json:"metadatas"`
 	Distances [][]float64      `json:"distances"`
 	Warnings  []string         `json:"warnings,omitempty"`
-}
-
-// passageFacts say where a passage is from.
-type passageFacts struct {
-	Name        string `json:"name"`
-	Source      string `json:"source"`
-	FileID      string `json:"file_id"`
-	Hash        string `json:"hash"`
-	FileHash    string `json:"file_hash"`
-	Size        int64  `json:"size"`
-	ContentType string `json:"content_type"`
-	CreatedBy   string `json:"created_by"`
-	Embedding   string `json:"embedding_config"`
-	Start       int    `json:"start_index"` // characters in the file's text
-	End         int    `json:"end_index"`
-	Page        string `json:"page,omitempty"`
-	LastPage    string `json:"last_page,omitempty"`
-	Context     string `json:"context,omitempty"` // title, headings, header of the table
-}
-
-func (a *API) factsOf(p *retrieval.Passage) passageFacts {
-	m := passageFacts{Name: p.Name, Source: p.Source, FileID: p.FileID, Start: p.First, End: p.Last,
-		Page: p.Page, LastPage: p.LastPage, Context: p.Context, Embedding: a.embeddingConfig()}
-	if f := p.File; f != nil {
-		m.Hash, m.FileHash, m.Size, m.ContentType, m.CreatedBy = f.TextHash, f.Blob, f.Size, f.ContentType, f.UserID
-	}
-	return m
-}
-
-// embeddingConfig names what embeds, as JSON in a text.
-func (a *API) embeddingConfig() string {
-	raw, err := json.Marshal(map[string]string{
-		"engine": setting.Get(a.Settings, setting.EmbeddingEngine), "model": setting.Get(a.Settings, setting.EmbeddingModel),
-	})
-	if err != nil {
-		return "{}"
-	}
-	return string(raw)
 }
 
 func passageID(p *retrieval.Passage) string {
@@ -153,12 +113,12 @@ func (a *API) answer(found *retrieval.Found) *queryAnswer {
 	n := len(found.Passages)
 	out := &queryAnswer{
 		IDs: [][]string{make([]string, n)}, Documents: [][]string{make([]string, n)},
-		Metadatas: [][]passageFacts{make([]passageFacts, n)}, Distances: [][]float64{make([]float64, n)}, Warnings: found.Warnings,
+		Metadatas: [][]retrieval.Facts{make([]retrieval.Facts, n)}, Distances: [][]float64{make([]float64, n)}, Warnings: found.Warnings,
 	}
 	for i := range found.Passages {
 		p := &found.Passages[i]
 		out.IDs[0][i], out.Documents[0][i], out.Distances[0][i] = passageID(p), p.Text, p.Score
-		out.Metadatas[0][i] = a.factsOf(p)
+		out.Metadatas[0][i] = a.Retrieval.FactsOf(p)
 	}
 	return out
 }
@@ -213,14 +173,14 @@ type explainAnswer struct {
 type explainedChunk struct {
 	ID       string       `json:"id"`
 	Document string       `json:"document"`
-	Metadata passageFacts `json:"metadata"`
+	Metadata retrieval.Facts `json:"metadata"`
 	retrieval.ExplainedChunk
 }
 
 type contextPassage struct {
 	ID       string       `json:"id"`
 	Document string       `json:"document"`
-	Metadata passageFacts `json:"metadata"`
+	Metadata retrieval.Facts `json:"metadata"`
 	Score    float64      `json:"score"`
 }
 
@@ -243,11 +203,11 @@ func (a *API) explain(ctx context.Context, c *route.Call, in queryForm) (*explai
 	}
 	for i := range why.Chunks {
 		p := &why.Chunks[i].Passage
-		out.Chunks = append(out.Chunks, explainedChunk{passageID(p), p.Text, a.factsOf(p), why.Chunks[i]})
+		out.Chunks = append(out.Chunks, explainedChunk{passageID(p), p.Text, a.Retrieval.FactsOf(p), why.Chunks[i]})
 	}
 	for i := range why.Context {
 		p := &why.Context[i]
-		out.Context = append(out.Context, contextPassage{passageID(p), p.Text, a.factsOf(p), p.Score})
+		out.Context = append(out.Context, contextPassage{passageID(p), p.Text, a.Retrieval.FactsOf(p), p.Score})
 	}
 	return out, nil
 }

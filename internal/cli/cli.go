@@ -87,8 +87,8 @@ func newRoot(env *Env) *cobra.Command {
 	root.PersistentFlags().String("data-dir", "", "folder of the data (DATA_DIR)")
 	root.PersistentFlags().String("database-url", "", "database (DATABASE_URL)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrong{err} })
-	root.AddCommand(serveCommand(env), userCommand(env), keyCommand(env), configCommand(env),
-		doctorCommand(env), extractCommand(env), openapiCommand(), versionCommand())
+	root.AddCommand(serveCommand(env), userCommand(env), keyCommand(env), knowledgeCommand(env), evalCommand(env), configCommand(env),
+		doctorCommand(env), modelCommand(env), embedCommand(), extractCommand(env), openapiCommand(), versionCommand())
 	strict(root)
 	return root
 }

@@ -70,6 +70,9 @@ type Passage struct {
 // Rank gives the place, from 1, of the first passage that answers q, and of
 // the first of the right file; 0 is nowhere.
 func Rank(q *Question, found []Passage) (answer, file int) {
+	if !q.Answerable() {
+		return 0, 0
+	}
 	want := plain(q.Answer)
 	for i := range found {
 		p := &found[i]

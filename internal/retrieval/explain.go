@@ -2,6 +2,7 @@ package retrieval
 
 import (
 	"context"
+	"slices"
 
 	"portico/internal/access"
 )
@@ -18,6 +19,8 @@ type Explanation struct {
 	Chunks   []ExplainedChunk `json:"chunks"`
 	Context  []Passage        `json:"-"` // what a chat would get, in order
 	Warnings []string         `json:"warnings"`
+	// NothingRelevant is whether the passages are likely about something else.
+	NothingRelevant bool `json:"nothing_relevant"`
 }
 
 // ExplainedChunk is how far one chunk came. Ranks count from 1; 0 is "not
@@ -75,7 +78,8 @@ func (s *Service) Explain(ctx context.Context, who *access.Principal, collection
 		return nil, err
 	}
 	t := found.trace
-	out := &Explanation{Chunks: []ExplainedChunk{}, Context: found.Passages, Warnings: found.Warnings}
+	out := &Explanation{Chunks: []ExplainedChunk{}, Context: found.Passages, Warnings: found.Warnings,
+		NothingRelevant: slices.Contains(found.Warnings, warnNotRelevant)}
 	out.Plan.K, out.Plan.RerankK, out.Plan.Hybrid = t.plan.k, t.plan.rerankK, t.plan.hybrid
 	out.Plan.Weight, out.Plan.Threshold = t.plan.weight, t.plan.threshold
 	hits := t.hits[:min(len(t.hits), explained)]

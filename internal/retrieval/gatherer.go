@@ -42,6 +42,7 @@ func (s *Service) Gather(ctx context.Context, who *access.Principal, items []Ite
 		if err := g.item(ctx, &src); err != nil {
 			return nil, err
 		}
+		s.describe(&src)
 		if len(src.Passages) > 0 {
 			g.out.Sources = append(g.out.Sources, src)
 		}
