@@ -10,3 +10,6 @@ import (
 func (a *API) HandlerOf(rows []route.Route) (http.Handler, error) {
 	return newEdge(rows, a.Auth, a.Config)
 }
+
+// RaceEnabled tells that the race detector allocates, too.
+const RaceEnabled = raceEnabled

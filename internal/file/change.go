@@ -34,7 +34,11 @@ func (s *Service) Replace(ctx context.Context, who *access.Principal, id, text s
 	if strings.TrimSpace(text) == "" {
 		return nil, errNoContent
 	}
-	return f, s.absent(s.cfg.Reader.Replace(ctx, f, text))
+	if err := s.cfg.Reader.Replace(ctx, f, text); err != nil {
+		return nil, s.absent(err)
+	}
+	f, err = s.cfg.Store.FileByID(ctx, id)
+	return f, s.absent(err)
 }
 
 // Delete removes a file of the caller's from everywhere: collections, indexes,

@@ -23,6 +23,7 @@ import (
 // test. Files are read in this process, and embedded by an Embedder without
 // weights.
 type Documents struct {
+	Dir       string // of blobs and indexes
 	Blobs     *blob.Dir
 	Embedder  *retrievaltest.Embedder
 	Embedders *retrievaltest.Embedders
@@ -38,7 +39,7 @@ func (s *Server) documents(t testing.TB, opt Options) *Documents {
 	t.Helper()
 	ctx := context.Background()
 	dir := t.TempDir()
-	d := &Documents{Embedder: &retrievaltest.Embedder{Model: "test"}}
+	d := &Documents{Dir: dir, Embedder: &retrievaltest.Embedder{Model: "test"}}
 	d.Embedders = retrievaltest.NewEmbedders(d.Embedder)
 	instance, err := s.DB.InstanceID(ctx)
 	must(t, err)
