@@ -67,7 +67,7 @@ var may = map[string]string{
 }
 
 // testRooms are imported by tests alone.
-var testRooms = []string{"store/storetest", "blob/blobtest", "provider/providertest", "api/apitest", "retrieval/retrievaltest"}
+var testRooms = []string{"store/storetest", "blob/blobtest", "provider/providertest", "api/apitest", "retrieval/vector/vectortest", "retrieval/retrievaltest", "retrieval/extract/pdftest"}
 
 type pkg struct {
 	ImportPath, Dir, Doc               string

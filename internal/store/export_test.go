@@ -52,3 +52,6 @@ const CountFilesOf = string(countFilesOf)
 func Payloads(origin string, events []event.Event) []string { return payloads(origin, events) }
 
 func Unpack(origin, text string) []event.Event { return unpack(origin, text) }
+
+// WalkFrom sets the number of rows from which on a search walks the graph.
+func (n *Neighbours) WalkFrom(rows int) { n.scanBelow = rows }

@@ -44,3 +44,12 @@ func distances256(dst *uint16, codes, question *uint64, n, words int)
 //
 //go:noescape
 func dot256(v *int8, question *int16, n int) int32
+
+func prefetch(v []int8) {
+	if len(v) > 0 {
+		fetch(&v[0], len(v))
+	}
+}
+
+//go:noescape
+func fetch(v *int8, n int)

@@ -183,3 +183,16 @@ sum:
 	MOVL         AX, ret+24(FP)
 	VZEROUPPER
 	RET
+
+// func fetch(v *int8, n int)
+// Asks the memory for n bytes that will be needed soon.
+TEXT ·fetch(SB), NOSPLIT, $0-16
+	MOVQ v+0(FP), SI
+	MOVQ n+8(FP), CX
+
+line:
+	PREFETCHT0 (SI)
+	ADDQ       $64, SI
+	SUBQ       $64, CX
+	JG         line
+	RET

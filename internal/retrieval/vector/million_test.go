@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"portico/internal/retrieval/float16"
 	"portico/internal/retrieval/index"
 )
 
@@ -43,6 +44,8 @@ func BenchmarkLarge(b *testing.B) {
 		for range perSet {
 			vectors = c.next(vectors)
 		}
+		kept, _ := float16.Append(nil, vectors) // as the database keeps them
+		vectors = float16.Values(vectors[:0], kept)
 		if i%(sets/20) == 0 {
 			few[set] = rowsOf(vectors, dims)
 		}

@@ -143,9 +143,10 @@ func leap(rising []int64, i int, v int64) int {
 
 // score is the product of a row with the question, about.
 func (p *part) score(row int, q *question) float32 {
-	v := p.small[row*p.stride : (row+1)*p.stride]
-	return float32(dot(v, q.wide)) * (p.scales[row] * q.scale)
+	return float32(dot(p.smallOf(row), q.wide)) * (p.scales[row] * q.scale)
 }
+
+func (p *part) smallOf(row int) []int8 { return p.small[row*p.stride : (row+1)*p.stride] }
 
 // exact is the product of a row with the question; buf has room for it.
 func (p *part) exact(row int, q *question, buf []byte) (float32, error) {

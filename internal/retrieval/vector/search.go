@@ -17,6 +17,8 @@ const (
 	// handover, few enough that cores end together and their distances stay in
 	// the cache.
 	scanRows = 1 << 14
+	// ahead is how many rows before its turn one is asked for.
+	ahead = 6
 	// closest is how many more than asked for are looked at in full.
 	closest = 32
 )
@@ -111,6 +113,7 @@ type search struct {
 // worker is what one core of a search has for itself.
 type worker struct {
 	counts [4][]uint32 // of each distance; four, so that one need not wait for another
+	near   []int32     // rows of a task that are looked at closer
 	best   best
 }
 
@@ -311,6 +314,7 @@ func (s *search) threshold(team []worker, candidates int) int {
 // weigh looks closer at the rows of a task that are near enough.
 func (s *search) weigh(w *worker, t *task) {
 	p, at := t.part, t.first
+	w.near = w.near[:0]
 	for _, sp := range t.spans {
 		if s.limit < 0 {
 			for row := sp.from; row < sp.to; row++ {
@@ -321,10 +325,17 @@ func (s *search) weigh(w *worker, t *task) {
 		skip, limit := sp.from%lanes, uint16(s.limit)
 		for i, d := range s.distances[at+skip : at+skip+sp.to-sp.from] {
 			if d <= limit {
-				w.best.add(candidate{part: p, row: sp.from + i, score: p.score(sp.from+i, &s.question)})
+				w.near = append(w.near, int32(sp.from+i))
 			}
 		}
 		at += covered(sp)
+	}
+	// They are far apart: the memory is asked some rows ahead.
+	for i, row := range w.near {
+		if i+ahead < len(w.near) {
+			prefetch(p.smallOf(int(w.near[i+ahead])))
+		}
+		w.best.add(candidate{part: p, row: int(row), score: p.score(int(row), &s.question)})
 	}
 }
 
