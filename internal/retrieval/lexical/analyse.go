@@ -122,8 +122,12 @@ func (g group) terms() []string {
 	return g.stems[:]
 }
 
-// maxGroups bounds the words of a question.
-const maxGroups = 64
+// maxGroups bounds the words of a question that are looked at, and maxWeighty
+// those that are searched for: the rarest.
+const (
+	maxGroups  = 128
+	maxWeighty = 24
+)
 
 // question gives the words to search for, in order, without repetition. They are
 // good until the next one.

@@ -60,6 +60,17 @@ func BenchmarkAnalyse(b *testing.B) {
 	}
 }
 
+func BenchmarkUnpack(b *testing.B) {
+	in, out := make([]uint32, blockLen), make([]uint32, blockLen)
+	for i := range in {
+		in[i] = uint32(i * 37 % 2048)
+	}
+	packed := appendPacked(nil, in)
+	for b.Loop() {
+		unpack(out, packed)
+	}
+}
+
 func BenchmarkAdd(b *testing.B) {
 	texts := pages(2000)
 	n := benchChunks(b)
@@ -109,6 +120,21 @@ func BenchmarkSearch(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.Run("open", func(b *testing.B) {
+		if err := ix.Close(); err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			again, err := Open(dir, "a", Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := again.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	ix = open(b, dir, "a", Options{})
 	var all, half index.Scope
 	for set := int64(1); set <= int64(n/perSet); set++ {
 		all = append(all, set)
@@ -129,9 +155,16 @@ func BenchmarkSearch(b *testing.B) {
 		questions = append(questions, strings.Join(words, " "))
 	}
 	for _, s := range []struct {
-		name  string
-		scope index.Scope
-	}{{"100 chunks", small}, {"half", half}, {"all", all}} {
+		name      string
+		scope     index.Scope
+		questions []string
+	}{
+		{"100 chunks", small, questions},
+		{"half", half, questions},
+		{"all", all, questions},
+		{"all, 60 words", all, []string{strings.Join(questions[:13], " "), strings.Join(questions[20:33], " ")}},
+	} {
+		questions := s.questions
 		b.Run(s.name, func(b *testing.B) {
 			b.ReportAllocs()
 			var times []time.Duration

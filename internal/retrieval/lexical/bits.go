@@ -57,6 +57,17 @@ func unpack(out []uint32, b []byte) {
 	b = b[1:]
 	mask := uint64(1)<<width - 1
 	at, i := 0, 0
+	for ; i+4 <= len(out) && (at+3*width)>>3+8 <= len(b); i += 4 {
+		four := out[i : i+4 : i+4]
+		four[0] = uint32(binary.LittleEndian.Uint64(b[at>>3:]) >> (at & 7) & mask)
+		at += width
+		four[1] = uint32(binary.LittleEndian.Uint64(b[at>>3:]) >> (at & 7) & mask)
+		at += width
+		four[2] = uint32(binary.LittleEndian.Uint64(b[at>>3:]) >> (at & 7) & mask)
+		at += width
+		four[3] = uint32(binary.LittleEndian.Uint64(b[at>>3:]) >> (at & 7) & mask)
+		at += width
+	}
 	for ; i < len(out) && at>>3+8 <= len(b); i++ {
 		out[i] = uint32(binary.LittleEndian.Uint64(b[at>>3:]) >> (at & 7) & mask)
 		at += width

@@ -2,6 +2,7 @@ package lexical
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -26,6 +27,7 @@ type builder struct {
 	terms   map[string]int
 	builds  int
 	entries []entry
+	order   []ordered
 	lengths []uint16
 }
 
@@ -36,6 +38,31 @@ type entry struct {
 	term   string
 	docs   []uint32
 	counts []uint32
+}
+
+// ordered is an entry and the beginning of its term, by which most are in order.
+type ordered struct {
+	key   uint64
+	entry int
+}
+
+// sort puts the entries in the order of their terms.
+func (b *builder) sort() {
+	b.order = b.order[:0]
+	for i := range b.entries {
+		var key [8]byte
+		copy(key[:], b.entries[i].term)
+		b.order = append(b.order, ordered{binary.BigEndian.Uint64(key[:]), i})
+	}
+	slices.SortFunc(b.order, func(x, y ordered) int {
+		switch {
+		case x.key < y.key:
+			return -1
+		case x.key > y.key:
+			return 1
+		}
+		return strings.Compare(b.entries[x.entry].term, b.entries[y.entry].term)
+	})
 }
 
 func newBuilder() *builder { return &builder{analyser: newAnalyser(), terms: map[string]int{}} }
@@ -63,7 +90,7 @@ func (b *builder) build(set, seq int64, chunks []index.Text) *segment {
 			b.index(uint32(doc), b.all[c.text:c.hi], l, inContext)
 		b.lengths = append(b.lengths, uint16(min(n, maxLength)))
 	}
-	slices.SortFunc(b.entries, func(x, y entry) int { return strings.Compare(x.term, y.term) })
+	b.sort()
 	var out bytes.Buffer
 	var sets []setEntry
 	if len(chunks) > 0 {
@@ -71,7 +98,8 @@ func (b *builder) build(set, seq int64, chunks []index.Text) *segment {
 	}
 	w := newSegmentWriter(&out, sets, b.lengths)
 	var term []byte
-	for _, e := range b.entries {
+	for _, o := range b.order {
+		e := &b.entries[o.entry]
 		term = append(term[:0], e.term...)
 		w.add(term, e.docs, e.counts)
 	}

@@ -110,6 +110,9 @@ func TestRanking(t *testing.T) {
 func compare(t *testing.T, ix *Index, ref reference, c *corpus, scope index.Scope) {
 	t.Helper()
 	question := c.text(1 + c.IntN(7))
+	if c.IntN(8) == 0 {
+		question = c.text(80)
+	}
 	k := 1 + c.IntN(40)
 	want := ref.search(question, scope, k)
 	for _, small := range []int{smallScope, 0} {

@@ -75,21 +75,29 @@ func (r reference) search(question string, scope index.Scope, k int) []index.Hit
 		}
 	}
 	average := max(1, float64(sum)/float64(max(1, n)))
+	weights := make([]float64, len(groups))
+	for i, q := range groups {
+		most := 0
+		for _, t := range q.terms() {
+			most = max(most, df[t+"/"+strings.Join(q.terms(), "/")])
+		}
+		if most > 0 {
+			weights[i] = q.times * math.Log(1+(float64(n)-float64(most)+0.5)/(float64(most)+0.5))
+		}
+	}
+	weights = rarest(weights)
 	var hits []index.Hit
 	for _, set := range scope {
 		for i, g := range r[set] {
 			norm := 2 * 1.2 * (1 - 0.75 + 0.75*float64(g.length)/average)
 			score := 0.0
-			for _, q := range groups {
+			for j, q := range groups {
 				var count uint32
-				most := 0
 				for _, t := range q.terms() {
 					count += g.counts[t]
-					most = max(most, df[t+"/"+strings.Join(q.terms(), "/")])
 				}
-				idf := math.Log(1 + (float64(n)-float64(most)+0.5)/(float64(most)+0.5))
 				if count > 0 {
-					score += q.times * idf * float64(count) / (float64(count) + norm)
+					score += weights[j] * float64(count) / (float64(count) + norm)
 				}
 			}
 			if score > 0 {
@@ -99,6 +107,23 @@ func (r reference) search(question string, scope index.Scope, k int) []index.Hit
 	}
 	slices.SortFunc(hits, index.Compare)
 	return hits[:min(k, len(hits))]
+}
+
+// rarest takes the weight of all but the weightiest words.
+func rarest(weights []float64) []float64 {
+	out := slices.Clone(weights)
+	for i := range weights {
+		weightier := 0
+		for j := range weights {
+			if weights[j] > weights[i] || weights[j] == weights[i] && j < i {
+				weightier++
+			}
+		}
+		if weightier >= maxWeighty {
+			out[i] = 0
+		}
+	}
+	return out
 }
 
 // corpus makes text whose words are as unevenly common as those of a language.

@@ -35,6 +35,7 @@ type searcher struct {
 	runs     []run
 	terms    []term
 	lists    []list    // of each view, of each term
+	rare     []int     // groups, the weightiest first
 	weights  []float64 // of each group: how rare it is, times how often it was asked for
 	docs     int       // chunks in scope
 	average  float64   // their length
@@ -134,19 +135,36 @@ func (s *searcher) count() {
 			}
 		}
 	}
-	s.weights = s.weights[:0]
+	s.weigh()
+}
+
+// weigh finds how rare the words are. The stems of a word are one term, as
+// common as the more common of them. Of a long question the rarest words stay:
+// the others would cost most and say least.
+func (s *searcher) weigh() {
+	s.weights, s.rare = s.weights[:0], s.rare[:0]
 	for range s.groups {
 		s.weights = append(s.weights, 0)
 	}
-	// The stems of a word are one term, as common as the more common of them.
 	most := 0
 	for t, term := range s.terms {
 		if t == 0 || s.terms[t-1].group != term.group {
 			most = 0
 		}
-		most = max(most, term.docs)
-		n, df := float64(s.docs), float64(most)
-		s.weights[term.group] = s.groups[term.group].times * math.Log(1+(n-df+0.5)/(df+0.5))
+		if most = max(most, term.docs); most > 0 {
+			n, df := float64(s.docs), float64(most)
+			s.weights[term.group] = s.groups[term.group].times * math.Log(1+(n-df+0.5)/(df+0.5))
+		}
+	}
+	if len(s.groups) <= maxWeighty {
+		return
+	}
+	for g := range s.weights {
+		s.rare = append(s.rare, g)
+	}
+	slices.SortStableFunc(s.rare, func(a, b int) int { return cmp.Compare(s.weights[b], s.weights[a]) })
+	for _, g := range s.rare[maxWeighty:] {
+		s.weights[g] = 0
 	}
 }
 
@@ -367,7 +385,7 @@ func (s *searcher) explain(h index.Hit) (out []Match) {
 				m.Count += float64(n)
 				m.Docs = max(m.Docs, s.terms[lo].docs)
 			}
-			if m.Count > 0 {
+			if m.Count > 0 && s.weights[group] > 0 {
 				m.Score = gain(s.weights[group], m.Count, norm)
 				m.Count /= halves
 				out = append(out, m)

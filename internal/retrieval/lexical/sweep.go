@@ -70,7 +70,8 @@ func (w *sweep) view(ctx context.Context, s *searcher, view int) error {
 	n := 0
 	for t := range s.terms {
 		l := s.list(view, t)
-		if l.docs == 0 {
+		weight := s.weights[s.terms[t].group]
+		if l.docs == 0 || weight == 0 {
 			continue
 		}
 		if n == len(w.words) {
@@ -80,7 +81,7 @@ func (w *sweep) view(ctx context.Context, s *searcher, view int) error {
 		if !r.open(v.seg, l) {
 			return nil // release tells
 		}
-		r.term, r.weight, r.from, r.bounded = t, s.weights[s.terms[t].group], 0, -1
+		r.term, r.weight, r.from, r.bounded = t, weight, 0, -1
 		if !w.measure(s, r) {
 			return nil
 		}
@@ -314,7 +315,7 @@ func (w *sweep) judge(s *searcher, seg *segment, lo uint32) {
 // exact is the score of a chunk, added in the order of the question's words.
 func (w *sweep) exact(s *searcher, seg *segment, doc uint32) float32 {
 	norm := w.norm(s, seg.length(doc))
-	var counts [2 * maxGroups]uint32
+	var counts [maxGroups]uint32
 	for _, r := range w.present {
 		counts[s.terms[r.term].group] += r.timesOf(r.from, doc)
 	}
