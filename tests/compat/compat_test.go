@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"portico/tests/stage"
 )
@@ -24,6 +25,7 @@ type step struct {
 	Name    string
 	Request struct {
 		Method, Path, As string
+		File             string // to upload
 		JSON             json.RawMessage
 		Raw              *string
 		Query            map[string]string
@@ -86,6 +88,10 @@ func TestShapes(t *testing.T) {
 func play(t *testing.T, base string, s step, actors map[string]string) {
 	t.Helper()
 	resp, body := send(t, base, s, actors)
+	for strings.HasSuffix(s.Name, " settled") && unsettled.Match(body) {
+		time.Sleep(20 * time.Millisecond)
+		resp, body = send(t, base, s, actors)
+	}
 	learn(s, body, actors)
 	status, ctype, shape := s.Status, s.Ctype, s.Shape
 	if d, ok := deliberate[s.Name]; ok {
@@ -108,7 +114,7 @@ func play(t *testing.T, base string, s step, actors map[string]string) {
 
 func send(t *testing.T, base string, s step, actors map[string]string) (*http.Response, []byte) {
 	t.Helper()
-	target := base + s.Request.Path
+	target := base + named(s.Request.Path, "{", "}", actors)
 	if len(s.Request.Query) > 0 {
 		q := url.Values{}
 		for k, v := range s.Request.Query {
@@ -117,18 +123,21 @@ func send(t *testing.T, base string, s step, actors map[string]string) (*http.Re
 		target += "?" + q.Encode()
 	}
 	var body io.Reader
+	contentType := "application/json"
 	switch {
+	case s.Request.File != "":
+		body, contentType = upload(t, s.Request.File)
 	case s.Request.Raw != nil:
 		body = strings.NewReader(*s.Request.Raw)
 	case len(s.Request.JSON) > 0 && string(s.Request.JSON) != "null":
-		body = bytes.NewReader(s.Request.JSON)
+		body = strings.NewReader(named(string(s.Request.JSON), "<<", ">>", actors))
 	}
 	req, err := http.NewRequestWithContext(t.Context(), s.Request.Method, target, body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", contentType)
 	}
 	if as := s.Request.As; as != "" {
 		credential, ok := actors[as]
@@ -155,9 +164,10 @@ func send(t *testing.T, base string, s step, actors map[string]string) (*http.Re
 	return resp, b
 }
 
-// learn keeps the credentials that the steps hand out.
+// learn keeps the credentials and ids that the steps hand out.
 func learn(s step, body []byte, actors map[string]string) {
 	var got struct {
+		ID    string
 		Token string
 		Key   string `json:"api_key"`
 	}
@@ -170,10 +180,14 @@ func learn(s step, body []byte, actors map[string]string) {
 		"api key create":        {"admin", got.Key},
 		"admin adds user":       {"user", got.Token},
 		"admin adds pending":    {"pending", got.Token},
+		"knowledge create":      {"k1", got.ID},
 	} {
 		if s.Name == name && keep.value != "" {
 			actors[keep.actor] = keep.value
 		}
+	}
+	if name := files[s.Request.File]; name != "" && got.ID != "" {
+		actors[name] = got.ID
 	}
 }
 
