@@ -51,7 +51,7 @@ func formats() []format {
 		{name: "Outlook message", exts: "msg", types: "application/vnd.ms-outlook", read: readMSG},
 		{name: "ZIP archive", exts: "zip", types: "application/zip application/x-zip-compressed", read: readZIP},
 
-		{name: "old Word document", exts: "doc dot", types: "application/msword", why: "Files of Word before 2007 cannot be read. Save it as .docx and upload it again."},
+		{name: "old Word document", exts: "doc dot", types: "application/msword", read: readDOC},
 		{name: "old Excel workbook", exts: "xls xlt", types: "application/vnd.ms-excel", read: readXLS},
 		{name: "old PowerPoint presentation", exts: "ppt pps", types: "application/vnd.ms-powerpoint", why: "Files of PowerPoint before 2007 cannot be read. Save it as .pptx and upload it again."},
 		{name: "encrypted Office file", why: "This Office file is protected by a password. Save it without one and upload it again."},
