@@ -42,12 +42,12 @@ func TestSearchAllocatesLittle(t *testing.T) {
 // there are few segments of it.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	const bound = 128 << 10
+	const bound = 64 << 10
 	c := newCorpus(1, 500)
 	chunks := c.chunks(10, 60)
 	ix := open(t, t.TempDir(), "a", Options{Memory: bound, Idle: time.Hour})
 	most := 0
-	for id := int64(1); id <= 1500; id++ {
+	for id := int64(1); id <= 500; id++ {
 		add(t, ix, id, id, chunks)
 		ix.mu.Lock()
 		if ix.memory > 2*bound+64<<10 {
