@@ -16,6 +16,7 @@ import (
 	pdferrors "github.com/klippa-app/go-pdfium/errors"
 	"github.com/klippa-app/go-pdfium/references"
 	"github.com/klippa-app/go-pdfium/requests"
+	"github.com/klippa-app/go-pdfium/responses"
 	"github.com/klippa-app/go-pdfium/webassembly"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -324,60 +325,52 @@ type pdfMark struct {
 // ones do, and is of no use.
 const maxMarks = 5_000
 
+// outline gives the entries that point to pages, in order. pdfium's own list
+// never ends where entries go in circles, and its single entries do not tell
+// their pages (go-pdfium 1.20 asks FPDFBookmark_Find for them): so the entries
+// are counted first.
 func (f *pdfFile) outline() []pdfMark {
-	var marks []pdfMark
 	left := maxMarks
-	var walk func(parent *references.FPDF_BOOKMARK, level int)
-	walk = func(parent *references.FPDF_BOOKMARK, level int) {
-		first, err := f.FPDFBookmark_GetFirstChild(&requests.FPDFBookmark_GetFirstChild{Document: f.doc, Bookmark: parent})
-		if err != nil || level > 9 {
-			return
-		}
-		for at := first.Bookmark; at != nil && left > 0; left-- {
-			if m, ok := f.mark(*at); ok {
-				m.level = level
-				marks = append(marks, m)
-			}
-			walk(at, level+1)
-			next, err := f.FPDFBookmark_GetNextSibling(&requests.FPDFBookmark_GetNextSibling{Document: f.doc, Bookmark: *at})
-			if err != nil {
-				return
-			}
-			at = next.Bookmark
-		}
-	}
-	walk(nil, 1)
-	if left == 0 {
+	f.countMarks(nil, &left)
+	if left <= 0 {
 		return nil
 	}
+	got, err := f.GetBookmarks(&requests.GetBookmarks{Document: f.doc})
+	if err != nil {
+		return nil
+	}
+	var marks []pdfMark
+	var walk func(all []responses.GetBookmarksBookmark, level int)
+	walk = func(all []responses.GetBookmarksBookmark, level int) {
+		for _, m := range all {
+			title := oneLine(m.Title)
+			if d := m.DestInfo; d != nil && d.PageIndex >= 0 && d.PageIndex < f.count && title != "" {
+				marks = append(marks, pdfMark{title: title, page: d.PageIndex, level: level})
+			}
+			walk(m.Children, level+1)
+		}
+	}
+	walk(got.Bookmarks, 1)
 	return marks
 }
 
-// mark gives an entry of the outline that points to a page.
-func (f *pdfFile) mark(at references.FPDF_BOOKMARK) (pdfMark, bool) {
-	title, err := f.FPDFBookmark_GetTitle(&requests.FPDFBookmark_GetTitle{Bookmark: at})
-	if err != nil || oneLine(title.Title) == "" {
-		return pdfMark{}, false
+// countMarks takes the entries below parent, nil for all, off left.
+func (f *pdfFile) countMarks(parent *references.FPDF_BOOKMARK, left *int) {
+	first, err := f.FPDFBookmark_GetFirstChild(&requests.FPDFBookmark_GetFirstChild{Document: f.doc, Bookmark: parent})
+	if err != nil {
+		*left = 0
+		return
 	}
-	var dest *references.FPDF_DEST
-	if d, err := f.FPDFBookmark_GetDest(&requests.FPDFBookmark_GetDest{Document: f.doc, Bookmark: at}); err == nil {
-		dest = d.Dest
-	}
-	if dest == nil {
-		if a, err := f.FPDFBookmark_GetAction(&requests.FPDFBookmark_GetAction{Bookmark: at}); err == nil && a.Action != nil {
-			if d, err := f.FPDFAction_GetDest(&requests.FPDFAction_GetDest{Document: f.doc, Action: *a.Action}); err == nil {
-				dest = d.Dest
-			}
+	for at := first.Bookmark; at != nil && *left > 0; {
+		*left--
+		f.countMarks(at, left)
+		next, err := f.FPDFBookmark_GetNextSibling(&requests.FPDFBookmark_GetNextSibling{Document: f.doc, Bookmark: *at})
+		if err != nil {
+			*left = 0
+			return
 		}
+		at = next.Bookmark
 	}
-	if dest == nil {
-		return pdfMark{}, false
-	}
-	page, err := f.FPDFDest_GetDestPageIndex(&requests.FPDFDest_GetDestPageIndex{Document: f.doc, Dest: *dest})
-	if err != nil || page.Index < 0 || page.Index >= f.count {
-		return pdfMark{}, false
-	}
-	return pdfMark{title: oneLine(title.Title), page: page.Index}, true
 }
 
 // pageList names pages, "3, 7–9", at most a dozen runs.

@@ -8,9 +8,9 @@ import (
 
 // dropEdges takes running heads, feet and page numbers away: lines among the
 // two highest or lowest of a page, within its outer eighth, that stand at the
-// same height on at least half of the pages and differ in digits alone. The
-// first time it stays, unless it is a page number: it may be the title.
-func dropEdges(pages []pdfPage) {
+// same height on at least half of the pages, differ in digits alone and are not
+// larger than the text. The first time one stays, unless it is a page number: it may be the title.
+func dropEdges(pages []pdfPage, body float32) {
 	const fewest = 4
 	if len(pages) < fewest {
 		return
@@ -24,7 +24,7 @@ func dropEdges(pages []pdfPage) {
 		return place{text: edgeText(l.text()), height: int(l.top/4 + 0.5)}
 	}
 	for i := range pages {
-		for _, j := range edges(&pages[i]) {
+		for _, j := range edges(&pages[i], body) {
 			seen[key(&pages[i], &pages[i].lines[j])]++
 		}
 	}
@@ -32,7 +32,7 @@ func dropEdges(pages []pdfPage) {
 	for i := range pages {
 		p := &pages[i]
 		var drop []int
-		for _, j := range edges(p) {
+		for _, j := range edges(p, body) {
 			k := key(p, &p.lines[j])
 			if seen[k] < fewest || seen[k]*2 < len(pages) {
 				continue
@@ -51,12 +51,12 @@ func dropEdges(pages []pdfPage) {
 }
 
 // edges gives the lines that may be running heads or feet.
-func edges(p *pdfPage) []int {
+func edges(p *pdfPage, body float32) []int {
 	const outer = 0.125
 	var all []int
 	for j := range p.lines {
 		l := &p.lines[j]
-		if l.chars <= 150 && (l.bottom > p.height*(1-outer) || l.top < p.height*outer) {
+		if l.chars <= 150 && l.size <= body*larger && (l.bottom > p.height*(1-outer) || l.top < p.height*outer) {
 			all = append(all, j)
 		}
 	}

@@ -13,11 +13,12 @@ import (
 // headings, tables as rows. What repeats at the edges of pages is left out.
 func layPages(b *builder, pages []pdfPage, outline []pdfMark) {
 	for i := range pages {
-		pages[i].lines = columns(pages[i].lines)
+		pages[i].lines = columns(rows(pages[i].lines))
 	}
-	dropEdges(pages)
-	w := pdfWriter{b: b, body: bodySize(pages)}
-	w.levels = headingSizes(pages, w.body)
+	w := pdfWriter{b: b}
+	body := bodySize(pages)
+	dropEdges(pages, body)
+	w.levels = headingSizes(pages, body)
 	marks := map[int][]pdfMark{}
 	for _, m := range outline {
 		marks[m.page] = append(marks[m.page], m)
@@ -28,7 +29,7 @@ func layPages(b *builder, pages []pdfPage, outline []pdfMark) {
 		if pages[i].broken {
 			damaged = append(damaged, i)
 		}
-		w.marks, w.outlined = marks[i], len(outline) > 0
+		w.marks = marks[i]
 		w.page(&pages[i])
 		if b.err != nil {
 			return
@@ -41,12 +42,10 @@ func layPages(b *builder, pages []pdfPage, outline []pdfMark) {
 
 // pdfWriter writes the lines of pages.
 type pdfWriter struct {
-	b        *builder
-	body     float32     // size of most letters
-	levels   map[int]int // of headings, by size in quarter points
-	marks    []pdfMark   // of the outline on this page
-	outlined bool        // there is an outline
-	prev     *pdfLine    // the line before, of the same paragraph
+	b      *builder
+	levels map[int]int // of headings, by size in quarter points
+	marks  []pdfMark   // of the outline on this page
+	prev   *pdfLine    // the line before, of the same paragraph
 }
 
 func (w *pdfWriter) page(p *pdfPage) {
@@ -252,6 +251,9 @@ func bodySize(pages []pdfPage) float32 {
 	return float32(best) / 4
 }
 
+// larger is how much a heading's letters are larger than the text's.
+const larger = 1.12
+
 // headingSizes gives levels to the sizes that are larger than the body's and
 // rare: the largest is 1, at most four.
 func headingSizes(pages []pdfPage, body float32) map[int]int {
@@ -260,7 +262,7 @@ func headingSizes(pages []pdfPage, body float32) map[int]int {
 		for j := range pages[i].lines {
 			l := &pages[i].lines[j]
 			all += l.chars
-			if l.size > body*1.12 {
+			if l.size > body*larger {
 				count[quarter(l.size)] += l.chars
 			}
 		}

@@ -94,6 +94,28 @@ type pdfPage struct {
 	read    string // what OCR read in it
 }
 
+// rows joins lines that stand beside each other, one after the other, where
+// pdfium saw an end of the line.
+func rows(lines []pdfLine) []pdfLine {
+	var out []pdfLine
+	for _, l := range lines {
+		if n := len(out); n > 0 && !out[n-1].hyphen && beside(&out[n-1], &l) {
+			prev := &out[n-1]
+			prev.words, prev.hyphen = append(prev.words[:len(prev.words):len(prev.words)], l.words...), l.hyphen
+			prev.measure()
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// beside reports whether l is right of prev, at the same height.
+func beside(prev, l *pdfLine) bool {
+	common := min(prev.top, l.top) - max(prev.bottom, l.bottom)
+	return l.left >= prev.right && common > 0.6*min(prev.size, l.size) && l.size < 1.3*prev.size && prev.size < 1.3*l.size
+}
+
 // columns puts the lines of two columns that were written across the page, row
 // by row, below each other: left column first. Lines across both stay between.
 // Only prose is taken apart: rows of a table belong together.
