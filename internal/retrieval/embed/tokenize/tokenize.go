@@ -124,6 +124,8 @@ func Parse(b []byte) (*Tokenizer, error) {
 	switch f.Model.Type {
 	case "WordPiece", "": // older files do not name it
 		t.words, err = newWordPiece(&f, b)
+	case "Unigram":
+		t.words, err = newUnigram(&f, b)
 	default:
 		err = fmt.Errorf("tokenizer.json has a model of type %q; WordPiece and Unigram are supported", f.Model.Type)
 	}
