@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"portico/internal/event"
 	"portico/internal/file"
@@ -27,18 +28,18 @@ const (
 
 	// A set is committed with its text visible, so that the two indexes which
 	// cover this have all that is asked.
-	setsOfKnowledge query = `SELECT s.id FROM knowledge_files k JOIN sets s ON s.file_id = k.file_id AND s.profile = $2
+	setsOfKnowledge query = `SELECT COALESCE(string_agg(CAST(s.id AS TEXT), ','), '') FROM knowledge_files k JOIN sets s ON s.file_id = k.file_id AND s.profile = $2
 		WHERE k.knowledge_id = $1`
 )
 
 // setsOfFiles is the sets of the files in the JSON array $1 under profile $2.
 func (d *dialect) setsOfFiles() query {
-	return query(`SELECT id FROM sets WHERE file_id IN (` + d.texts + `) AND profile = $2`)
+	return query(`SELECT COALESCE(string_agg(CAST(id AS TEXT), ','), '') FROM sets WHERE file_id IN (` + d.texts + `) AND profile = $2`)
 }
 
 // liveSets are those of the ids in the JSON array $1 that exist.
 func (d *dialect) liveSets() query {
-	return query(`SELECT id FROM sets WHERE id IN (` + d.numbers + `)`)
+	return query(`SELECT COALESCE(string_agg(CAST(id AS TEXT), ','), '') FROM sets WHERE id IN (` + d.numbers + `)`)
 }
 
 // filesOfSets pairs the sets in the JSON array $1 with their files.
@@ -138,10 +139,23 @@ func (db *DB) LiveSets(ctx context.Context, ids []int64) (_ index.Scope, err err
 	return db.scope(ctx, db.dialect.liveSets(), numbers(ids))
 }
 
+// scope reads ids that come as one text: a row for each of ten thousand would
+// cost more than finding them.
 func (db *DB) scope(ctx context.Context, q query, args ...any) (index.Scope, error) {
-	ids, err := list(ctx, db, scanInt64, q, args...)
+	text, err := one(ctx, db, scanText, q, args...)
+	if err != nil || text == "" {
+		return nil, err
+	}
+	ids := make(index.Scope, 0, strings.Count(text, ",")+1)
+	for word := range strings.SplitSeq(text, ",") {
+		id, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
 	slices.Sort(ids)
-	return ids, err
+	return ids, nil
 }
 
 // numbers is a list of ids as a JSON array.

@@ -314,3 +314,55 @@ func testScopeOfKnowledge(t *testing.T, f *Fixture) {
 	must(t, err)
 	equal(t, len(got), 0)
 }
+
+// testDeleteInWork deletes files while they are cut, embedded and worked on:
+// nothing of them is left, whoever was first.
+func testDeleteInWork(t *testing.T, f *Fixture) {
+	db, ctx := f.DB, t.Context()
+	files := AddFiles(t, db, "u", 60)
+	for _, id := range files {
+		addJob(t, db, "u", id)
+	}
+	var both sync.WaitGroup
+	gone := func(err error) {
+		var known *errdefs.Error
+		if err != nil && (!errors.As(err, &known) || known.Kind != errdefs.NotFound && known.Kind != errdefs.Conflict) {
+			t.Errorf("got %v", err)
+		}
+	}
+	both.Go(func() {
+		for _, id := range files {
+			job, err := db.ClaimJob(ctx, retrieval.ReadFile, "w", 10, 20)
+			gone(err)
+			set := &retrieval.Set{FileID: id, Profile: "p", Space: "s"}
+			gone(db.ReplaceSet(ctx, set, rows(3)))
+			gone(db.AddVectors(ctx, set.ID, 0, 1, []float32{1, 1, 1}))
+			_, err = db.FinishVectors(ctx, set.ID)
+			gone(err)
+			if job != nil {
+				gone(db.EndJob(ctx, job.ID, "w"))
+			}
+		}
+	})
+	both.Go(func() {
+		for _, id := range files {
+			_, err := db.DeleteFile(ctx, id)
+			gone(err)
+		}
+	})
+	both.Wait()
+	for _, after := range []func(context.Context, int64, int) ([]retrieval.Set, error){db.TextAfter, db.VectorsAfter} {
+		sets, err := after(ctx, 0, 100)
+		must(t, err)
+		equal(t, len(sets), 0)
+	}
+	n, err := db.CountJobs(ctx)
+	must(t, err)
+	equal(t, n, 0)
+	for id := range int64(2 * len(files)) {
+		page, err := db.Chunks(ctx, id, 0, 10)
+		must(t, err)
+		equal(t, len(page), 0)
+		must(t, db.Vectors(ctx, id, 1, func(int, []float32) error { t.Error("vectors are left"); return nil }))
+	}
+}
