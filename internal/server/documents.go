@@ -37,8 +37,9 @@ type documents struct {
 	extract   *extractors.Pool
 	embedders *embedders
 	reranker  *reranker
+	reader    *reader
 	lexical   *lexical.Index
-	vectors   *vector.Index
+	vectors   *vector.Index // nil where PostgreSQL has one
 	files     *file.Service
 	knowledge *knowledge.Service
 	retrieval *retrieval.Service
@@ -62,12 +63,14 @@ func (s *Server) openDocuments(ctx context.Context, temp string) (err error) {
 	dialer := newUpstreams(s.cfg, s.Settings, s.log).dialer
 	d.embedders = newEmbedders(s.Settings, dialer, data("models"), s.log)
 	d.reranker = &reranker{settings: s.Settings, dialer: dialer}
-	if err := d.openIndexes(ctx, s, data); err != nil {
+	d.reader = &reader{own: d.extract, settings: s.Settings, dialer: dialer}
+	vectors, err := d.openIndexes(ctx, s, data)
+	if err != nil {
 		return err
 	}
 	d.retrieval = retrieval.New(retrieval.Config{
-		Store: s.DB, Files: s.DB, Knowledge: s.DB, Blobs: d.blobs, Extract: d.extract, Embed: d.embedders,
-		Lexical: d.lexical, Vectors: d.vectors, Settings: s.Settings, Bus: s.Bus,
+		Store: s.DB, Files: s.DB, Knowledge: s.DB, Blobs: d.blobs, Extract: d.reader, Embed: d.embedders,
+		Lexical: d.lexical, Vectors: vectors, Settings: s.Settings, Bus: s.Bus,
 		Rerank: d.reranker, Fetch: newFetcher().page, NewID: uuid.NewString, Log: s.log,
 	})
 	d.files = file.New(file.Config{
@@ -84,19 +87,27 @@ func (s *Server) openDocuments(ctx context.Context, temp string) (err error) {
 }
 
 // openIndexes opens what is derived from the database. What is there from
-// another database is thrown away and made anew while the server runs.
-func (d *documents) openIndexes(ctx context.Context, s *Server, data func(...string) string) error {
+// another database is thrown away and made anew while the server runs. Vectors
+// are in files, unless PostgreSQL can search them itself.
+func (d *documents) openIndexes(ctx context.Context, s *Server, data func(...string) string) (retrieval.Vectors, error) {
 	instance, err := s.DB.InstanceID(ctx)
 	if err != nil {
-		return fmt.Errorf("the database does not say which one it is: %w", err)
+		return nil, fmt.Errorf("the database does not say which one it is: %w", err)
 	}
 	if d.lexical, err = lexical.Open(data("index", "lexical"), instance, lexical.Options{}); err != nil {
-		return fmt.Errorf("the index of words cannot be opened: %w", err)
+		return nil, fmt.Errorf("the index of words cannot be opened: %w", err)
+	}
+	neighbours, err := s.DB.Neighbours(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the database's index of vectors cannot be opened: %w", err)
+	}
+	if neighbours != nil {
+		return neighbours, nil
 	}
 	if d.vectors, err = vector.Open(data("index", "vector"), instance, vector.Options{}); err != nil {
-		return fmt.Errorf("the index of vectors cannot be opened: %w", err)
+		return nil, fmt.Errorf("the index of vectors cannot be opened: %w", err)
 	}
-	return nil
+	return d.vectors, nil
 }
 
 // run starts the workers.
@@ -120,6 +131,9 @@ func (d *documents) close() {
 	}
 	if d.reranker != nil {
 		d.reranker.close()
+	}
+	if d.reader != nil {
+		d.reader.close()
 	}
 	if d.lexical != nil {
 		_ = d.lexical.Close() // what it lost it takes from the database again
