@@ -21,6 +21,7 @@ import (
 //
 //	ab/ab12…   the blob whose SHA-256 begins with ab
 //	tmp/…      what is being put, or was when the process died
+//	owner      the id of the database that refers to them
 //
 // A file holds the bytes and, behind them, a checksum of each block, by which
 // every read is checked (see frame.go). Several processes may use one folder.
@@ -28,6 +29,7 @@ type Dir struct {
 	root  *os.Root
 	space func() (int64, error) // free bytes
 	floor int64                 // of them that must stay free
+	alien bool                  // the blobs are another database's
 	now   func() time.Time
 	make  func(path string) (draft, error)
 	bufs  sync.Pool
@@ -43,7 +45,10 @@ type draft interface {
 	Sync() error
 }
 
-const temp = "tmp"
+const (
+	temp  = "tmp"
+	owner = "owner"
+)
 
 // OpenDir opens a folder of blobs, and makes it where it is not there yet.
 func OpenDir(dir string) (*Dir, error) {
@@ -66,6 +71,38 @@ func OpenDir(dir string) (*Dir, error) {
 // Reserve makes Put refuse new bytes while less than floor bytes are free on
 // the disk, so that the database beside them can go on. Call it before use.
 func (d *Dir) Reserve(floor int64) { d.floor = floor }
+
+// Claim says which database refers to the blobs. A server that was started on
+// another one by mistake must not take them for waste: unless the folder was
+// nobody's, or id's, Claim is false, and nothing is removed from then on. Call
+// it before use.
+func (d *Dir) Claim(id string) (bool, error) {
+	path := temp + "/" + rand.Text()
+	f, err := d.make(path)
+	if err != nil {
+		return false, diskFault(err)
+	}
+	_, err = io.WriteString(f, id)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = d.root.Link(path, owner) // whole, or not at all
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = nil // claimed before
+	}
+	if err := errors.Join(err, d.root.Remove(path)); err != nil {
+		return false, diskFault(err)
+	}
+	whose, err := d.Owner()
+	d.alien = err != nil || whose != id
+	return !d.alien, err
+}
+
+// Owner is the id that was claimed first, "" while there is none.
+func (d *Dir) Owner() (string, error) {
+	text, err := d.root.ReadFile(owner)
+	return string(text), ignore(err)
+}
 
 // Close lets go of the folder.
 func (d *Dir) Close() error { return d.root.Close() }
@@ -225,7 +262,7 @@ func (d *Dir) Open(_ context.Context, hash string) (Content, error) {
 // another process have put it in the same moment, it goes back.
 func (d *Dir) Remove(_ context.Context, hash string, before time.Time) error {
 	path, err := name(hash)
-	if err != nil {
+	if err != nil || d.alien {
 		return nil
 	}
 	d.mu.Lock()

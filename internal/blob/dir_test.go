@@ -241,6 +241,39 @@ func TestTidy(t *testing.T) {
 	}
 }
 
+// TestClaim: a server on another database by mistake removes nothing.
+func TestClaim(t *testing.T) {
+	t.Parallel()
+	d, path := openDir(t)
+	b, err := d.Put(t.Context(), strings.NewReader("x"), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		id   string
+		ours bool
+		left int
+	}{{"a", true, 2}, {"b", false, 2}, {"a", true, 2}} {
+		if ours, err := d.Claim(c.id); ours != c.ours || err != nil {
+			t.Errorf("%s: %v, %v", c.id, ours, err)
+		}
+		if c.id == "b" {
+			if err := d.Remove(t.Context(), b.Hash, time.Now().Add(time.Hour)); err != nil {
+				t.Error(err)
+			}
+		}
+		if files := tree(t, path); len(files) != c.left {
+			t.Errorf("%s: %v", c.id, files)
+		}
+	}
+	if err := d.Remove(t.Context(), b.Hash, time.Now().Add(time.Hour)); err != nil || len(tree(t, path)) != 1 {
+		t.Errorf("%v %v", tree(t, path), err)
+	}
+	if whose, err := d.Owner(); whose != "a" || err != nil {
+		t.Errorf("%s %v", whose, err)
+	}
+}
+
 // TestOutside: what links lead out of the folder is not reached.
 func TestOutside(t *testing.T) {
 	t.Parallel()

@@ -137,6 +137,10 @@ type Store interface {
 	// makes one wait no more.
 	FilesWithTarget(ctx context.Context) ([]*File, error)
 	DropTarget(ctx context.Context, id string) error
+	// FilesWithoutWork gives the ids of files that are to be read and that nobody
+	// will; Requeue makes one pending, with the work of reading it.
+	FilesWithoutWork(ctx context.Context) ([]string, error)
+	Requeue(ctx context.Context, id string, now int64) error
 	// BlobsInUse calls fn for each file's id, bytes and document ("" where there
 	// is none), for whoever looks for what is missing.
 	BlobsInUse(ctx context.Context, fn func(id, blob, document string) error) error

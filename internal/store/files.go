@@ -30,6 +30,10 @@ const (
 	filesWithTarget query = `SELECT ` + fileColumns + ` FROM files f WHERE f.target_knowledge <> '' ORDER BY f.created_at, f.id`
 	dropTarget      query = `UPDATE files SET target_knowledge = '', target_directory = '' WHERE id = $1`
 
+	filesWithoutWork query = `SELECT f.id FROM files f WHERE f.status IN ('pending', 'processing')
+		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.file_id = f.id) ORDER BY f.id`
+	requeueFile query = `UPDATE files SET status = 'pending', error = '', updated_at = $2 WHERE id = $1 RETURNING user_id`
+
 	countAllFiles query = `SELECT count(*), CAST(COALESCE(sum(size), 0) AS BIGINT) FROM files`
 	countFilesOf  query = countAllFiles + ` WHERE user_id = $1`
 
@@ -279,6 +283,25 @@ func (db *DB) DropTarget(ctx context.Context, id string) (err error) {
 	return db.write(ctx, func(ctx context.Context, t *tx) error {
 		t.emit(event.File, id)
 		return t.must(ctx, dropTarget, id)
+	})
+}
+
+// FilesWithoutWork implements file.Store.
+func (db *DB) FilesWithoutWork(ctx context.Context) (_ []string, err error) {
+	defer fault(&err, "file")
+	return list(ctx, db, scanText, filesWithoutWork)
+}
+
+// Requeue implements file.Store.
+func (db *DB) Requeue(ctx context.Context, id string, now int64) (err error) {
+	defer fault(&err, "file")
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		userID, err := one(ctx, db, scanText, requeueFile, id, now)
+		if err != nil {
+			return err
+		}
+		t.emit(event.File, id)
+		return t.addJob(ctx, &retrieval.Job{Kind: retrieval.ReadFile, FileID: id, UserID: userID}, now)
 	})
 }
 

@@ -73,6 +73,34 @@ func testFiles(t *testing.T, f *Fixture) {
 	}
 }
 
+func testRequeue(t *testing.T, f *Fixture) {
+	db, ctx := f.DB, t.Context()
+	for id, status := range map[string]file.Status{"done": file.Completed, "lost": file.Processing, "stuck": file.Pending, "kept": file.Stored} {
+		must(t, db.CreateFile(ctx, &file.File{ID: id, UserID: "u", Kind: file.Upload, Blob: "b", Status: status, Error: "e"}, false))
+	}
+	must(t, db.CreateFile(ctx, &file.File{ID: "waits", UserID: "u", Kind: file.Upload, Blob: "b", Status: file.Pending}, true))
+	idle, err := db.FilesWithoutWork(ctx)
+	must(t, err)
+	equal(t, idle, []string{"lost", "stuck"})
+	f.forget()
+	must(t, db.Requeue(ctx, "lost", 7))
+	f.told(t, fileEvent("lost"))
+	must(t, db.Requeue(ctx, "stuck", 7))
+	must(t, db.Requeue(ctx, "waits", 7))
+	fails(t, db.Requeue(ctx, "absent", 7), errdefs.NotFound)
+	idle, err = db.FilesWithoutWork(ctx)
+	must(t, err)
+	equal(t, len(idle), 0)
+	got, err := db.FileByID(ctx, "lost")
+	must(t, err)
+	if got.Status != file.Pending || got.Error != "" || got.UpdatedAt != 7 {
+		t.Errorf("got %+v", got)
+	}
+	if n, err := db.CountJobs(ctx); n != 3 || err != nil {
+		t.Errorf("%d jobs, %v", n, err)
+	}
+}
+
 // testFilePages lists many files, page by page, at a cost that is counted.
 func testFilePages(t *testing.T, f *Fixture) {
 	db, ctx := f.DB, t.Context()
