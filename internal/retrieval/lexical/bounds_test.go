@@ -66,7 +66,8 @@ func TestSeqWaitsForWhoIsAdding(t *testing.T) {
 	t.Parallel()
 	ix := open(t, t.TempDir(), "a", Options{Idle: time.Hour})
 	add(t, ix, 1, 1, []index.Text{{Text: "one"}})
-	if known, err := ix.announce(t.Context(), 2, 2); known || err != nil {
+	known, times, err := ix.announce(t.Context(), 2, 2)
+	if known || err != nil {
 		t.Fatal(known, err)
 	}
 	add(t, ix, 3, 3, []index.Text{{Text: "three"}})
@@ -74,7 +75,7 @@ func TestSeqWaitsForWhoIsAdding(t *testing.T) {
 		t.Fatalf("Seq is %d, %v", ix.Seq(), err)
 	}
 	s := newBuilder().build(2, 2, []index.Text{{Text: "two"}})
-	if err := ix.admit(s, 2, 2); err != nil {
+	if err := ix.admit(s, 2, 2, times); err != nil {
 		t.Fatal(err)
 	}
 	if err := ix.flush(t.Context()); err != nil || ix.Seq() != 3 {

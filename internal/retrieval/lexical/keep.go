@@ -28,7 +28,7 @@ func (ix *Index) tidy(ctx context.Context) {
 	ix.tidying.Lock()
 	defer ix.tidying.Unlock()
 	for ctx.Err() == nil {
-		alike := ix.choose(inMemory, memoryBits, func(s *segment) bool { return s.name == "" })
+		alike, _ := ix.choose(inMemory, memoryBits, func(s *segment) bool { return s.name == "" })
 		if alike == nil {
 			return
 		}
@@ -45,7 +45,7 @@ func (ix *Index) tidy(ctx context.Context) {
 
 // choose takes segments of about one size, once there are enough of them, and
 // marks them.
-func (ix *Index) choose(enough, size int, want func(*segment) bool) []*segment {
+func (ix *Index) choose(enough, size int, want func(*segment) bool) (alike []*segment, times int) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	tiers := map[int][]*segment{}
@@ -58,10 +58,10 @@ func (ix *Index) choose(enough, size int, want func(*segment) bool) []*segment {
 	for _, alike := range tiers {
 		if len(alike) >= enough && chunks(alike) <= maxDocs {
 			claim(alike)
-			return alike
+			return alike, ix.times
 		}
 	}
-	return nil
+	return nil, 0
 }
 
 // claim keeps segments for whoever works on them.
@@ -83,7 +83,7 @@ func chunks(segments []*segment) (n int) {
 // nil, the work failed and they stay. It reports whether it did.
 func (ix *Index) replace(old []*segment, by *segment) bool {
 	ix.mu.Lock()
-	done := by != nil && !ix.broken
+	done := by != nil && slices.Contains(ix.segments, old[0]) // not discarded meanwhile
 	if done {
 		ix.segments = slices.DeleteFunc(ix.segments, func(s *segment) bool { return slices.Contains(old, s) })
 		if by.docs > 0 {
@@ -139,6 +139,8 @@ func (ix *Index) keepWriting(ctx context.Context) {
 
 // flush writes the segments in memory as one file. Seq grows to what is in it.
 func (ix *Index) flush(ctx context.Context) error {
+	ix.writing.Lock() // what is in memory is written once
+	defer ix.writing.Unlock()
 	ix.tidying.Lock()
 	ix.mu.Lock()
 	var taken []*segment
@@ -153,13 +155,14 @@ func (ix *Index) flush(ctx context.Context) error {
 		seq = min(seq, other-1)
 	}
 	nothing := len(taken) == 0 && seq <= ix.seq || ix.broken
+	times := ix.times
 	ix.mu.Unlock()
 	ix.tidying.Unlock()
 	if nothing {
 		ix.replace(taken, nil)
 		return nil
 	}
-	err := ix.file(ctx, taken, nil, seq)
+	err := ix.file(ctx, taken, nil, seq, times)
 	if ctx.Err() == nil {
 		ix.mu.Lock()
 		ix.fault = err
@@ -170,8 +173,9 @@ func (ix *Index) flush(ctx context.Context) error {
 }
 
 // file merges segments that were marked into a file that takes their place, and
-// notes in the manifest that everything up to seq is on disk.
-func (ix *Index) file(ctx context.Context, old []*segment, keep func(int64) bool, seq int64) error {
+// notes in the manifest that everything up to seq is on disk, unless the index
+// was found broken since it had been so as many times.
+func (ix *Index) file(ctx context.Context, old []*segment, keep func(int64) bool, seq int64, times int) error {
 	by, err := ix.writeSegment(ctx, old, keep)
 	if err != nil && len(old) > 0 {
 		ix.replace(old, nil)
@@ -191,7 +195,7 @@ func (ix *Index) file(ctx context.Context, old []*segment, keep func(int64) bool
 	if by != nil && !ix.replace(old, by) {
 		return ErrBroken
 	}
-	if err := ix.save(seq); err != nil {
+	if err := ix.save(seq, times); err != nil {
 		return err
 	}
 	if by != nil && by.docs == 0 {
@@ -229,7 +233,7 @@ func (ix *Index) writeSegment(ctx context.Context, old []*segment, keep func(int
 }
 
 // save writes the manifest. The caller holds filing.
-func (ix *Index) save(seq int64) error {
+func (ix *Index) save(seq int64, times int) error {
 	ix.mu.Lock()
 	m := &manifest{Instance: ix.instance, Analyser: analyserVersion, Seq: max(seq, ix.seq), Next: ix.next}
 	for _, s := range ix.segments {
@@ -237,7 +241,7 @@ func (ix *Index) save(seq int64) error {
 			m.Segments = append(m.Segments, manifestEntry{s.name, int64(len(s.data)), s.FootSum})
 		}
 	}
-	broken := ix.broken
+	broken := ix.times != times
 	ix.mu.Unlock()
 	if broken {
 		return ErrBroken
@@ -247,7 +251,7 @@ func (ix *Index) save(seq int64) error {
 	}
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	if !ix.broken {
+	if ix.times == times {
 		ix.seq = m.Seq
 	}
 	return nil
@@ -262,8 +266,8 @@ func (ix *Index) keepMerging(ctx context.Context) {
 		case <-ix.full:
 		}
 		for ctx.Err() == nil {
-			alike := ix.choose(inFiles, fileBits, func(s *segment) bool { return s.name != "" })
-			if alike == nil || ix.file(ctx, alike, nil, 0) != nil {
+			alike, times := ix.choose(inFiles, fileBits, func(s *segment) bool { return s.name != "" })
+			if alike == nil || ix.file(ctx, alike, nil, 0, times) != nil {
 				break // what failed is tried again after the next file
 			}
 		}
@@ -313,9 +317,10 @@ func (ix *Index) compact(ctx context.Context, s *segment, live func([]int64) ind
 	if free {
 		claim([]*segment{s})
 	}
+	times := ix.times
 	ix.mu.Unlock()
 	if !free {
 		return nil // it is being merged: the next time
 	}
-	return ix.file(ctx, []*segment{s}, alive.Has, 0)
+	return ix.file(ctx, []*segment{s}, alive.Has, 0, times)
 }

@@ -11,9 +11,10 @@ import (
 	"portico/internal/retrieval/index"
 )
 
-// ErrBroken says that a file of the index turned out damaged. What it held is
-// thrown away: whoever owns the index closes it, opens it again and adds
-// everything after its Seq, which is 0.
+// ErrBroken says that a file of the index turned out damaged. What it held was
+// thrown away and has to be added again. So that nothing goes on where it was,
+// the next Add fails with this, too; whoever adds then asks for Seq, which is 0,
+// and begins there. Until then nothing is found.
 var ErrBroken = errors.New("lexical: a file of the index is damaged; it has to be made anew from the database")
 
 // ErrClosed says that the index was closed.
@@ -45,6 +46,7 @@ type Index struct {
 	stop          context.CancelFunc
 	work          sync.WaitGroup
 
+	writing sync.Mutex // what is in memory to disk
 	tidying sync.Mutex // merging in memory, or choosing what to write
 	filing  sync.Mutex // writing, merging and compacting files' manifest
 
@@ -59,6 +61,9 @@ type Index struct {
 	fault    error // why the last writing failed
 	closed   bool
 	broken   bool
+	told     bool // whoever adds knows that it is broken
+	wiped    bool // and nothing is left of it
+	times    int  // how often it was broken
 }
 
 // Open opens the index in dir, or makes one. What is there but is damaged, or
@@ -105,6 +110,9 @@ func Open(dir, instance string, opt Options) (*Index, error) {
 func (ix *Index) Seq() int64 {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
+	if ix.broken && ix.told && ix.wiped {
+		ix.broken, ix.told, ix.wiped = false, false, false
+	}
 	return ix.seq
 }
 
@@ -115,12 +123,12 @@ func (ix *Index) Add(ctx context.Context, set, seq int64, chunks []index.Text) e
 	if len(chunks) > maxDocs {
 		return fmt.Errorf("lexical: a set of %d chunks is more than an index takes", len(chunks))
 	}
-	known, err := ix.announce(ctx, set, seq)
+	known, times, err := ix.announce(ctx, set, seq)
 	if err == nil && !known {
 		b := ix.builders.Get().(*builder)
 		s := b.build(set, seq, chunks)
 		ix.builders.Put(b)
-		err = ix.admit(s, set, seq)
+		err = ix.admit(s, set, seq, times)
 	}
 	switch {
 	case errors.Is(err, ErrBroken):
@@ -131,8 +139,9 @@ func (ix *Index) Add(ctx context.Context, set, seq int64, chunks []index.Text) e
 	return err
 }
 
-// announce notes that a set is on its way, once there is room.
-func (ix *Index) announce(ctx context.Context, set, seq int64) (known bool, err error) {
+// announce notes that a set is on its way, once there is room. It gives how
+// often the index was broken before.
+func (ix *Index) announce(ctx context.Context, set, seq int64) (known bool, times int, err error) {
 	defer context.AfterFunc(ctx, func() {
 		ix.mu.Lock()
 		defer ix.mu.Unlock()
@@ -143,36 +152,38 @@ func (ix *Index) announce(ctx context.Context, set, seq int64) (known bool, err 
 	for {
 		switch {
 		case ix.broken:
-			return false, ErrBroken
+			ix.told = true
+			return false, 0, ErrBroken
 		case ix.closed:
-			return false, ErrClosed
+			return false, 0, ErrClosed
 		case ctx.Err() != nil:
-			return false, ctx.Err()
+			return false, 0, ctx.Err()
 		}
 		if known, err := ix.has(set); known || err != nil {
 			ix.reached = max(ix.reached, seq)
-			return known, err
+			return known, 0, err
 		}
 		switch {
 		case ix.memory < 2*ix.opt.Memory:
 			ix.adding[seq]++
-			return false, nil
+			return false, ix.times, nil
 		case ix.fault != nil:
-			return false, fmt.Errorf("lexical: the index cannot be written: %w", ix.fault)
+			return false, 0, fmt.Errorf("lexical: the index cannot be written: %w", ix.fault)
 		}
 		ix.room.Wait()
 	}
 }
 
 // admit makes a segment visible.
-func (ix *Index) admit(s *segment, set, seq int64) error {
+func (ix *Index) admit(s *segment, set, seq int64, times int) error {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	if ix.adding[seq]--; ix.adding[seq] <= 0 {
 		delete(ix.adding, seq)
 	}
 	switch {
-	case ix.broken:
+	case ix.times != times:
+		ix.told = true
 		return ErrBroken
 	case ix.closed:
 		return ErrClosed
@@ -240,24 +251,30 @@ func (ix *Index) release(segments []*segment) error {
 	return ErrBroken
 }
 
-// discard ends the use of a damaged index: nothing more is found, and nothing is
-// left of it.
+// discard throws away what a damaged index held.
 func (ix *Index) discard() {
 	ix.mu.Lock()
 	first := !ix.broken
-	ix.broken, ix.seq = true, 0
 	old := ix.segments
-	ix.segments, ix.memory = nil, 0
-	ix.room.Broadcast()
+	if first {
+		ix.broken, ix.told, ix.wiped = true, false, false
+		ix.times++
+		ix.segments, ix.memory, ix.seq, ix.reached, ix.fault = nil, 0, 0, 0, nil
+		ix.room.Broadcast()
+	}
 	ix.mu.Unlock()
+	if !first {
+		return
+	}
 	for _, s := range old {
 		s.drop()
 	}
-	if first {
-		ix.filing.Lock()
-		defer ix.filing.Unlock()
-		_ = clean(ix.dir, func(string) bool { return false }) // what stays is noticed again
-	}
+	ix.filing.Lock()
+	defer ix.filing.Unlock()
+	_ = clean(ix.dir, func(string) bool { return false }) // what stays is not used without a manifest, or is noticed again
+	ix.mu.Lock()
+	ix.wiped = true
+	ix.mu.Unlock()
 }
 
 // Close writes what is only in memory and ends the work in the background.

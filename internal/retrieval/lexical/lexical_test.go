@@ -271,10 +271,11 @@ func TestDamage(t *testing.T) {
 	c := newCorpus(4, 150)
 	whole := t.TempDir()
 	ix := open(t, whole, "a", Options{Idle: time.Hour})
-	ref := reference{}
+	ref, rows := reference{}, map[int64][]index.Text{}
 	for id := int64(1); id <= 40; id++ {
 		chunks := c.chunks(12, 20)
 		ref.add(id, chunks)
+		rows[id] = chunks
 		add(t, ix, id, id, chunks)
 		if id == 20 {
 			if err := ix.flush(t.Context()); err != nil {
@@ -313,7 +314,7 @@ func TestDamage(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if !slices.Equal(bad, b) && damaged(t, dir, ref, c) {
+			if !slices.Equal(bad, b) && damaged(t, dir, ref, rows, c) {
 				noticed++
 			}
 		}
@@ -323,9 +324,29 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// remake brings everything into an index that is broken, as its owner does.
+func remake(t *testing.T, ix *Index, rows map[int64][]index.Text) {
+	t.Helper()
+	if ix.Seq() != 0 {
+		t.Fatal("a broken index says that it holds something")
+	}
+	if err := ix.Add(t.Context(), 41, 41, nil); !errors.Is(err, ErrBroken) {
+		t.Fatalf("a broken index goes on as if it were not: %v", err)
+	}
+	if ix.Seq() != 0 {
+		t.Fatal("a broken index says that it holds something")
+	}
+	for id := int64(1); id <= 40; id++ {
+		add(t, ix, id, id, rows[id])
+	}
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // damaged opens a folder and reports whether it says that it is damaged, or else
 // gives the right answers.
-func damaged(t *testing.T, dir string, ref reference, c *corpus) bool {
+func damaged(t *testing.T, dir string, ref reference, rows map[int64][]index.Text, c *corpus) bool {
 	t.Helper()
 	ix := open(t, dir, "a", Options{Idle: time.Hour})
 	defer ix.Close()
@@ -337,10 +358,12 @@ func damaged(t *testing.T, dir string, ref reference, c *corpus) bool {
 		question := c.text(3)
 		got, err := ix.Search(t.Context(), question, scope, 10)
 		if errors.Is(err, ErrBroken) {
-			ix.Close()
-			if again := open(t, dir, "a", Options{}); again.Seq() != 0 {
-				t.Fatal("a damaged folder is still there")
+			remake(t, ix, rows)
+			again := open(t, dir, "a", Options{Idle: time.Hour})
+			if again.Seq() != 40 {
+				t.Fatalf("what was made anew ends at %d", again.Seq())
 			}
+			compare(t, again, ref, c, scope)
 			return true
 		}
 		if err != nil || !slices.Equal(got, ref.search(question, scope, 10)) {
