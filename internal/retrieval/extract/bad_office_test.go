@@ -29,6 +29,7 @@ func samples(tb testing.TB) map[string][]byte {
 		"msg": cfbOf(tb, zipped{"__properties_version1.0", strings.Repeat("\x00", 32)}, zipped{"__substg1.0_0037001F", utf16le("Subject")},
 			zipped{"__substg1.0_10090102", msgRTF(tb)}, zipped{"__attach_version1.0_#00000000/__properties_version1.0", "x"}, zipped{"__attach_version1.0_#00000000/__substg1.0_37010102", "text"}),
 		"doc": docOf(tb, 0x0200, docFirst, "\x07a\x07\x07"),
+		"ppt": pptOf(tb),
 		"xls": xlsOf(tb, xlsCells()),
 		"zip": zipOf(tb, zipped{"a.txt", "text"}, zipped{"b/c.zip", string(zipOf(tb, zipped{"d.txt", "deep"}))}),
 	}

@@ -53,7 +53,7 @@ func formats() []format {
 
 		{name: "old Word document", exts: "doc dot", types: "application/msword", read: readDOC},
 		{name: "old Excel workbook", exts: "xls xlt", types: "application/vnd.ms-excel", read: readXLS},
-		{name: "old PowerPoint presentation", exts: "ppt pps", types: "application/vnd.ms-powerpoint", why: "Files of PowerPoint before 2007 cannot be read. Save it as .pptx and upload it again."},
+		{name: "old PowerPoint presentation", exts: "ppt pps", types: "application/vnd.ms-powerpoint", read: readPPT},
 		{name: "encrypted Office file", why: "This Office file is protected by a password. Save it without one and upload it again."},
 		{name: "Office file", why: "This Office file is of a kind that cannot be read. Save it as .docx, .xlsx, .pptx or PDF and upload it again."},
 		{name: "video", why: "A video holds no text that can be read; it is stored as it is."},
