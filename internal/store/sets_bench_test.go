@@ -166,7 +166,7 @@ func BenchmarkNeighbours(b *testing.B) {
 		}
 	}
 	_, one := ask(1<<30, scope[:1])
-	fmt.Printf("compared %v, walked %v at recall@10 %.4f, one set of %d in %v\n", slow, fast, float64(found)/float64(k*len(exact)), sets, one)
+	fmt.Printf("compared %v, walked %v at recall@10 %.4f, one set of %d in %v\n", slow, fast, float64(found)/float64(k*len(exact)), perSet, one)
 }
 
 func unit(dims int, near []float32) []float32 {

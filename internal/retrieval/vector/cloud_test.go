@@ -14,7 +14,7 @@ import (
 )
 
 // vectorsFile names real vectors for the large benchmark: float32, little
-// endian, 384 dimensions, one after another. tests/load/vectors makes it.
+// endian, 384 dimensions, one after another. -model makes it.
 var vectorsFile = flag.String("vectors", "", "file of `float32` vectors of 384 dimensions that the benchmark's are made from")
 
 // realVectors reads that file; without it, clusters take its place.
@@ -22,6 +22,9 @@ func realVectors(t testing.TB, n, dims int) [][]float32 {
 	t.Helper()
 	if *vectorsFile == "" {
 		return clusters(rand.New(rand.NewPCG(1, 1)), n, dims)
+	}
+	if _, err := os.Stat(*vectorsFile); err != nil && *modelDir != "" {
+		makeVectors(t, n)
 	}
 	b, err := os.ReadFile(*vectorsFile)
 	if err != nil {

@@ -21,7 +21,7 @@ var millionChunks = flag.Int("chunks", 50_000, "`number` of vectors of the large
 // BenchmarkLarge prints the figures of a large index: 100 chunks a set, one set
 // a collection. For those of docs/performance.md:
 //
-//	go test ./internal/retrieval/vector -run '^$' -bench Large -benchtime 1x -chunks 1000000 -vectors FILE
+//	go test ./internal/retrieval/vector -run '^$' -bench Large -benchtime 1x -chunks 1000000 -vectors FILE -model FOLDER
 func BenchmarkLarge(b *testing.B) {
 	const dims, perSet, questions, k = 384, 100, 200, 10
 	real := realVectors(b, 5000+questions, dims)
