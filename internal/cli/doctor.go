@@ -28,18 +28,19 @@ type finding struct {
 }
 
 func doctorCommand(env *Env) *cobra.Command {
-	return &cobra.Command{
+	var look fileLook
+	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look for what would keep the server from working; mends nothing",
-		Long: "Look for what would keep the server from working; mends and makes nothing.\n" +
+		Short: "Look for what would keep the server from working",
+		Long: "Look for what would keep the server from working; makes nothing, and mends nothing but uploaded files, with --mend.\n" +
 			"Run it as the user of the server, while the server runs or before it does. Each line that is BAD says what to do.",
-		Example: "  portico doctor\n  portico doctor --json",
+		Example: "  portico doctor\n  portico doctor --json\n  portico doctor --deep --mend",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := load(cmd, env)
 			if err != nil {
 				return err
 			}
-			findings := examine(cmd.Context(), cfg)
+			findings := examine(cmd.Context(), cfg, look)
 			if err := show(cmd, findings, func(w io.Writer) {
 				for _, f := range findings {
 					mark := "ok  "
@@ -59,9 +60,12 @@ func doctorCommand(env *Env) *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&look.mend, "mend", false, "remove bytes of uploads that nothing refers to, and have read again what can be")
+	c.Flags().BoolVar(&look.deep, "deep", false, "read all uploaded bytes, to find those that changed on the disk")
+	return c
 }
 
-func examine(ctx context.Context, cfg *config.Config) []finding {
+func examine(ctx context.Context, cfg *config.Config, look fileLook) []finding {
 	out := []finding{folder(cfg.DataDir), secret(cfg), port(ctx, cfg), files()}
 	r, err := server.Look(ctx, cfg)
 	if err != nil {
@@ -72,7 +76,7 @@ func examine(ctx context.Context, cfg *config.Config) []finding {
 	if n := r.DB.Notices(); len(n) > 0 {
 		note = strings.Join(n, "; ")
 	}
-	out = append(out, finding{"database", true, note})
+	out = append(out, finding{"database", true, note}, uploads(ctx, cfg, r, look))
 	return append(out, connections(ctx, cfg, r)...)
 }
 

@@ -57,6 +57,9 @@ func (s *Server) openDocuments(ctx context.Context, temp string) (err error) {
 		return fmt.Errorf("the folder of files cannot be opened: %w", err)
 	}
 	d.blobs.Reserve(int64(s.cfg.DiskReserve) << 20)
+	if err := s.claimBlobs(ctx); err != nil {
+		return err
+	}
 	d.extract = extractors.New(extractors.Config{TempDir: temp, Options: extract.Options{
 		Tesseract: extract.FindTesseract(), CacheDir: data("cache", "extract"), Log: s.log,
 	}})
@@ -83,6 +86,23 @@ func (s *Server) openDocuments(ctx context.Context, temp string) (err error) {
 	})
 	d.files.Attach(d.knowledge)
 	d.retrieval.Attach(d.files, d.knowledge)
+	return nil
+}
+
+// claimBlobs keeps the janitor from taking the files of another database, on
+// which this folder was started before, for waste.
+func (s *Server) claimBlobs(ctx context.Context) error {
+	instance, err := s.DB.InstanceID(ctx)
+	if err != nil {
+		return fmt.Errorf("the database does not say which one it is: %w", err)
+	}
+	ours, err := s.documents.blobs.Claim(instance)
+	if err != nil {
+		return fmt.Errorf("the folder of files cannot be claimed: %w", err)
+	}
+	if !ours {
+		s.log.Warn("the uploaded files in DATA_DIR belong to another database: none will be removed; is DATABASE_URL right?")
+	}
 	return nil
 }
 
