@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -153,5 +154,30 @@ func TestExplain(t *testing.T) {
 	}
 	if want := []string{"ollama", "url", "ollama_base_url", "base"}; !slices.Equal(terms, want) {
 		t.Errorf("%v, not %v", terms, want)
+	}
+}
+
+// TestWritingAtOnce holds that what is in memory is written once, whoever asks.
+func TestWritingAtOnce(t *testing.T) {
+	t.Parallel()
+	ix := open(t, t.TempDir(), "a", Options{Idle: time.Hour})
+	for id := int64(1); id <= 20; id++ {
+		add(t, ix, id, id, []index.Text{{Text: "hello"}})
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if err := ix.flush(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	scope := make(index.Scope, 20)
+	for i := range scope {
+		scope[i] = int64(i + 1)
+	}
+	if got := search(t, ix, "hello", scope, 100); len(got) != 20 {
+		t.Errorf("%d hits of 20 chunks", len(got))
 	}
 }
