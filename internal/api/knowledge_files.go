@@ -157,7 +157,7 @@ func (a *API) listKnowledgeFiles(w http.ResponseWriter, r *http.Request, c *rout
 	if err != nil {
 		return reading(err)
 	}
-	items, err := a.knowledgeEntries(r.Context(), c, entries, func(e *knowledge.Entry) string { return tree.Path(e.DirectoryID) }, content)
+	items, err := a.knowledgeEntries(r.Context(), c, entries, tree.Of, content)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func diff(manifest []DiffEntry, entries []*Entry, tree *Tree) *Diff {
 	type place struct{ path, name string }
 	have := make(map[place]*Entry, len(entries))
 	for _, e := range entries {
-		have[place{tree.Path(e.DirectoryID), e.File.Filename}] = e
+		have[place{tree.Of(e), e.File.Filename}] = e
 	}
 	for id := range tree.byID {
 		d.Map[tree.Path(id)] = id

@@ -3,7 +3,9 @@ package knowledge
 import (
 	"context"
 	"encoding/json"
+	"path"
 	"slices"
+	"strings"
 
 	"portico/internal/access"
 	"portico/internal/errdefs"
@@ -65,6 +67,15 @@ func (t *Tree) Path(id string) string {
 		text += d.Name
 	}
 	return text
+}
+
+// Of names where a file of the collection is: its directory, or the folder of
+// its path where it is kept in sync by that.
+func (t *Tree) Of(e *Entry) string {
+	if e.DirectoryID == "" && e.Path != "" {
+		return strings.TrimPrefix(path.Dir(e.Path), ".")
+	}
+	return t.Path(e.DirectoryID)
 }
 
 // height is how many levels there are at a directory and below it.

@@ -480,17 +480,20 @@ func TestDiff(t *testing.T) {
 		w.file(id, "ana", func(f *file.File) { f.Metadata = json.RawMessage(`{"file_hash":"sum-` + id + `"}`) })
 		w.must(w.LinkFile(ctx, ana, id, k, dir))
 	}
+	w.file("p", "ana", func(f *file.File) { f.Metadata = json.RawMessage(`{"path":"x/p.txt"}`) })
+	w.must(w.LinkFile(ctx, ana, "p", k, ""))
 	d, err := w.Diff(ctx, ana, k, []knowledge.DiffEntry{
+		{Path: "x", Filename: "p.txt", Checksum: hashOf("p")}, // kept in sync by its path
 		{Filename: "a.txt", Checksum: "sum-a"}, {Path: "docs", Filename: "b.txt", Checksum: "other"}, {Path: "x/y", Filename: "n.txt", Checksum: "n"},
 	})
 	w.must(err)
-	if d.Unmodified != 1 || len(d.Added) != 1 || len(d.Modified) != 1 || d.Modified[0].StaleFileID != "b" || len(d.Deleted) != 1 || d.Deleted[0].FileID != "c" ||
+	if d.Unmodified != 2 || len(d.Added) != 1 || len(d.Modified) != 1 || d.Modified[0].StaleFileID != "b" || len(d.Deleted) != 1 || d.Deleted[0].FileID != "c" ||
 		!slices.Equal(d.Mkdir, []string{"x", "x/y"}) || !slices.Equal(d.Rmdir, []string{empty.ID}) || d.Map["docs"] != docs.ID {
 		t.Errorf("%+v", d)
 	}
 	files, dirs, err := w.Cleanup(ctx, ana, k, []string{"c", "none"}, []string{empty.ID, "none"})
 	w.must(err)
-	if files != 1 || dirs != 1 || w.exists("c") || len(w.inside(k)) != 2 {
+	if files != 1 || dirs != 1 || w.exists("c") || len(w.inside(k)) != 3 {
 		t.Error(files, dirs, w.inside(k))
 	}
 }
