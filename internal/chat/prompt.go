@@ -3,7 +3,7 @@ package chat
 import (
 	"strings"
 
-	"portico/internal/provider"
+	"portico/internal/language"
 )
 
 // The texts around passages. {{CONTEXT}} is where they stand.
@@ -39,7 +39,7 @@ Como responder:
 func prompt(template, context, question string) string {
 	if strings.TrimSpace(template) == "" {
 		template = promptEnglish
-		if provider.Portuguese(question) {
+		if language.Portuguese(question) {
 			template = promptPortuguese
 		}
 	}

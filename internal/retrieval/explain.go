@@ -32,7 +32,7 @@ type ExplainedChunk struct {
 	VectorRank int     `json:"vector_rank"`
 	Cosine     float32 `json:"vector_score"`
 	FusedRank  int     `json:"fused_rank"`
-	Fused      float64 `json:"fused_score"` // 0…1, of the best that was possible
+	Fused      float64 `json:"fused_score"` // 0…1
 	RerankRank int     `json:"rerank_rank"`
 	Rerank     float64 `json:"rerank_score"`
 	Kept       bool    `json:"kept"`

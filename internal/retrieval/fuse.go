@@ -3,8 +3,6 @@ package retrieval
 import (
 	"cmp"
 	"slices"
-	"strings"
-	"unicode"
 
 	"portico/internal/retrieval/index"
 )
@@ -17,11 +15,18 @@ const (
 	depthFactor = 8
 	depthLeast  = 50
 	depthMost   = 400
-	// relevantCosine is the cosine of question and passage from which the
-	// passage is likely about it, relevantWords the share of the question's
-	// words that it has to hold otherwise.
-	relevantCosine = 0.30
-	relevantWords  = 0.60
+	// halfWords is the BM25 score, in words that one chunk has alone, that is
+	// worth half of what words can give.
+	halfWords = 3
+	// foreignTrust is what a vector counts for where the model that made it does
+	// not know the language of the question: such vectors are near each other
+	// for their language more than for what they say.
+	foreignTrust = 0.15
+	// relevant is the strength of the best hits from which they are likely about
+	// the question, relevantForeign the same where vectors say little.
+	relevant        = 0.40
+	relevantForeign = 0.12
+	wordsStrength   = 0.30 // of a word that one chunk has alone, beside a cosine
 )
 
 func depth(k int) int { return min(max(k*depthFactor, depthLeast), depthMost) }
@@ -37,16 +42,22 @@ type candidate struct {
 	place
 	words, meaning         float32 // as the indexes scored it: BM25, cosine
 	wordsRank, meaningRank int     // from 1; 0 where that index did not give it
-	share                  float32 // of words: 0…1, of the best in its wording
-	score                  float64
+	score                  float64 // 0…1
+}
+
+// scales say what the scores of the two indexes are worth for one question.
+type scales struct {
+	weight float64 // of words, 0…1
+	rarity float64 // BM25 of a word that one chunk of the scope has alone
+	trust  float64 // in vectors, 0…1
 }
 
 // fuse joins what the two indexes found for the wordings of one question into
-// one list, best first. weight is that of words, 0…1. Both scores are brought
-// to 0…1 first: BM25 by the best of its wording, cosines between the last and
-// the best that were found. So a clear winner on one side stays one, which
-// joining by rank alone would not keep.
-func fuse(words, meaning [][]index.Hit, weight float64) []candidate {
+// one list, best first. Both scores count as they are, not by rank: BM25 by how
+// many telling words were found, saturating, and the cosine. So a clear winner
+// on one side stays one, and a side that found nothing good does not push its
+// best forward.
+func fuse(words, meaning [][]index.Hit, by scales) []candidate {
 	all := map[place]*candidate{}
 	at := func(h index.Hit) *candidate {
 		p := place{h.Set, h.N}
@@ -58,13 +69,10 @@ func fuse(words, meaning [][]index.Hit, weight float64) []candidate {
 	for _, hits := range words {
 		for rank, h := range hits {
 			c := at(h)
-			if share := h.Score / max(hits[0].Score, 1e-9); c.wordsRank == 0 || share > c.share {
-				c.words, c.share = h.Score, share
-			}
+			c.words = max(c.words, h.Score)
 			c.wordsRank = best(c.wordsRank, rank+1)
 		}
 	}
-	low, high := float32(1), float32(-1)
 	for _, hits := range meaning {
 		for rank, h := range hits {
 			c := at(h)
@@ -72,29 +80,22 @@ func fuse(words, meaning [][]index.Hit, weight float64) []candidate {
 				c.meaning = h.Score
 			}
 			c.meaningRank = best(c.meaningRank, rank+1)
-			low, high = min(low, h.Score), max(high, h.Score)
 		}
 	}
-	if len(words) == 0 {
-		weight = 0
-	}
-	if high < low {
-		weight = 1 // no vectors were found
+	switch {
+	case len(meaning) == 0:
+		by.weight = 1
+	case len(words) == 0:
+		by.weight, by.trust = 0, 1
 	}
 	out := make([]candidate, 0, len(all))
 	for _, c := range all {
-		near := float64(1)
-		switch {
-		case c.meaningRank == 0:
-			near = 0
-		case high > low:
-			near = float64((c.meaning - low) / (high - low))
-		}
-		c.score = weight*float64(c.share) + (1-weight)*near
+		told := float64(c.words) / (halfWords * max(by.rarity, 1e-6))
+		c.score = by.weight*told/(1+told) + (1-by.weight)*by.trust*max(0, float64(c.meaning))
 		out = append(out, *c)
 	}
 	slices.SortFunc(out, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.set, b.set), cmp.Compare(a.n, b.n))
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(b.meaning, a.meaning), cmp.Compare(a.set, b.set), cmp.Compare(a.n, b.n))
 	})
 	return out
 }
@@ -106,54 +107,20 @@ func best(a, b int) int {
 	return a
 }
 
-// confidence is how likely the best passages are about the question at all,
-// 0…1, and whether they are likely enough: by the best cosine, or by the share
-// of the question's words that one of the first passages holds.
-func confidence(question string, cosine float32, found bool, passages []Passage) (sure float64, relevant bool) {
-	if found {
-		sure = float64(1+cosine) / 2
-		relevant = cosine >= relevantCosine
+// confidence is how likely the best candidates are about the question at all,
+// 0…1, and whether they are likely enough: by the best cosine and the best BM25
+// score together.
+func confidence(hits []candidate, by scales) (sure float64, about bool) {
+	cosine, words, vectors := 0.0, 0.0, false
+	for _, h := range hits {
+		cosine, words = max(cosine, float64(h.meaning)), max(words, float64(h.words))
+		vectors = vectors || h.meaningRank > 0
 	}
-	for _, p := range passages[:min(len(passages), 3)] {
-		share := coverage(question, p.Context+"\n"+p.Text)
-		sure = max(sure, share)
-		relevant = relevant || share >= relevantWords
+	told := wordsStrength * words / max(by.rarity, 1e-6)
+	strength := told + by.trust*cosine
+	least := relevant
+	if !vectors || by.trust < 1 {
+		least = relevantForeign
 	}
-	return sure, relevant
-}
-
-// coverage is the share of the question's words, without the usual ones, that
-// a text holds. Words are alike when they begin alike.
-func coverage(question, text string) float64 {
-	wanted := stems(question, true)
-	if len(wanted) == 0 {
-		wanted = stems(question, false)
-	}
-	if len(wanted) == 0 {
-		return 0
-	}
-	held := stems(text, false)
-	n := 0
-	for w := range wanted {
-		if held[w] {
-			n++
-		}
-	}
-	return float64(n) / float64(len(wanted))
-}
-
-// stems are the beginnings of the words of a text.
-func stems(text string, telling bool) map[string]bool {
-	const most = 6 // letters of a word that count
-	out := map[string]bool{}
-	for word := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-		if telling && usual[word] {
-			continue
-		}
-		if r := []rune(word); len(r) > most {
-			word = string(r[:most])
-		}
-		out[word] = true
-	}
-	return out
+	return min(1, (1+max(by.trust*cosine, min(1, strength)))/2), strength >= least
 }

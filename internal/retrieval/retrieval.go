@@ -164,6 +164,8 @@ type Lexical interface {
 	// Seq is the sequence number up to which everything is kept on disk.
 	Seq() int64
 	Search(ctx context.Context, question string, scope index.Scope, k int) ([]index.Hit, error)
+	// Rarity is what a word weighs that one chunk of the scope has alone.
+	Rarity(scope index.Scope) (float64, error)
 }
 
 // Vectors is the index of vectors; *vector.Index is one, PostgreSQL with

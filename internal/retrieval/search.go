@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 
 	"portico/internal/access"
 	"portico/internal/errdefs"
 	"portico/internal/file"
+	"portico/internal/language"
 	"portico/internal/retrieval/index"
 	"portico/internal/setting"
 )
@@ -158,18 +160,44 @@ func (s *Service) search(ctx context.Context, targets []target, a *asked) (*Foun
 	if len(scope) == 0 || len(a.wordings) == 0 {
 		return out, nil
 	}
-	hits, err := s.ranked(ctx, a, p, scope, bySpace, out)
+	by, err := s.scales(a, p, scope, bySpace)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.passages(ctx, hits, p, a, out); err != nil {
+	hits, err := s.ranked(ctx, a, p, by, scope, bySpace, out)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.passages(ctx, hits, p, by, a, out); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
+// scales finds what the scores of the two indexes are worth for a question.
+func (s *Service) scales(a *asked, p plan, scope index.Scope, bySpace map[*Profile]index.Scope) (scales, error) {
+	by := scales{weight: p.weight, trust: 1}
+	var err error
+	if by.rarity, err = s.cfg.Lexical.Rarity(scope); err != nil {
+		s.text.restart()
+		return by, err
+	}
+	for profile := range bySpace {
+		if onlyEnglish(profile.Model) && !language.English(a.wordings[0]) {
+			by.trust = foreignTrust
+		}
+	}
+	return by, nil
+}
+
+// onlyEnglish reports whether an embedder is known to know English alone.
+func onlyEnglish(model string) bool {
+	name := strings.ToLower(model)
+	return strings.Contains(name, "all-minilm") || strings.Contains(name, "all-mpnet") || strings.Contains(name, "-en-") || strings.HasSuffix(name, "-en")
+}
+
 // ranked asks both indexes at once and joins what they found.
-func (s *Service) ranked(ctx context.Context, a *asked, p plan, scope index.Scope, bySpace map[*Profile]index.Scope, out *Found) ([]candidate, error) {
+func (s *Service) ranked(ctx context.Context, a *asked, p plan, by scales, scope index.Scope, bySpace map[*Profile]index.Scope, out *Found) ([]candidate, error) {
 	n := depth(max(p.k, p.rerankK))
 	var words, meaning [][]index.Hit
 	var wordsErr error
@@ -189,7 +217,7 @@ func (s *Service) ranked(ctx context.Context, a *asked, p plan, scope index.Scop
 	if !p.hybrid && len(meaning) > 0 {
 		words = nil
 	}
-	return fuse(words, meaning, p.weight), nil
+	return fuse(words, meaning, by), nil
 }
 
 func (s *Service) byWords(ctx context.Context, a *asked, scope index.Scope, n int) ([][]index.Hit, error) {
@@ -237,7 +265,7 @@ func (s *Service) byMeaning(ctx context.Context, a *asked, bySpace map[*Profile]
 
 // passages reads the best candidates, leaves repetitions out, reranks, and
 // keeps what is asked for.
-func (s *Service) passages(ctx context.Context, hits []candidate, p plan, a *asked, out *Found) error {
+func (s *Service) passages(ctx context.Context, hits []candidate, p plan, by scales, a *asked, out *Found) error {
 	want := p.k
 	rerank := s.cfg.Rerank != nil && s.cfg.Rerank.Ready()
 	if rerank {
@@ -247,15 +275,16 @@ func (s *Service) passages(ctx context.Context, hits []candidate, p plan, a *ask
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	cosine, found := bestMeaning(hits)
-	sure, relevant := confidence(a.wordings[0], cosine, found, all)
-	for i := range all {
-		all[i].Score *= sure
+	sure, about := confidence(hits, by)
+	if top := all[0].Score; top > 0 {
+		for i := range all {
+			all[i].Score *= sure / top
+		}
 	}
 	if rerank {
 		order, err := s.reranked(ctx, a.wordings[0], all)
 		if err == nil {
-			all, relevant = order, relevant || order[0].Score >= relevantRerank
+			all, about = order, about || order[0].Score >= relevantRerank
 			out.trace.reranked(all)
 			all = all[:min(len(all), p.rerankK)]
 		} else {
@@ -273,20 +302,11 @@ func (s *Service) passages(ctx context.Context, hits []candidate, p plan, a *ask
 			return low
 		})
 	}
-	if !relevant {
+	if !about {
 		out.Warnings = append(out.Warnings, warnNotRelevant)
 	}
 	out.Passages = all
 	return nil
-}
-
-func bestMeaning(hits []candidate) (cosine float32, found bool) {
-	for _, h := range hits {
-		if h.meaningRank > 0 && (!found || h.meaning > cosine) {
-			cosine, found = h.meaning, true
-		}
-	}
-	return cosine, found
 }
 
 // readPassages reads candidates in their order until n different texts are

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"portico/internal/language"
 	"portico/internal/provider"
 )
 
@@ -19,7 +20,7 @@ const (
 // compose writes the answer. files tells whether any were asked for.
 func compose(question string, quotes []provider.Quote, files bool) string {
 	w := english
-	if provider.Portuguese(question) {
+	if language.Portuguese(question) {
 		w = portuguese
 	}
 	switch {

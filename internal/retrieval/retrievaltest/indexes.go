@@ -36,6 +36,9 @@ func (l *Lexical) Add(_ context.Context, set, seq int64, chunks []index.Text) er
 	return nil
 }
 
+// Rarity implements retrieval.Lexical: scores here are counts of words.
+func (l *Lexical) Rarity(index.Scope) (float64, error) { return 1, nil }
+
 // Seq implements retrieval.Lexical.
 func (l *Lexical) Seq() int64 {
 	l.mu.Lock()

@@ -1,4 +1,4 @@
-package provider
+package language
 
 import "testing"
 
@@ -14,6 +14,24 @@ func TestLanguage(t *testing.T) {
 		"": false,
 	} {
 		if Portuguese(text) != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
+}
+
+func TestEnglish(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"Who built the zorblax engine?": true,
+		"TG-1045":                       true,
+		"pump motor hums, no water":     true,
+		"":                              true,
+		"Quantos dias de férias tem um funcionário?":        false,
+		"Wie viele Urlaubstage hat ein Angestellter?":       false,
+		"Combien coûte le déjeuner des invités ici":         false,
+		"What does “saudade” mean in São Tomé and Príncipe": true,
+	} {
+		if English(text) != want {
 			t.Errorf("%q: %v", text, !want)
 		}
 	}
