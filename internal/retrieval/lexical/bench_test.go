@@ -106,6 +106,21 @@ func size(b *testing.B, dir string) (n int64) {
 	return n
 }
 
+// usualQuestions have three to six words that are as common as in text.
+func usualQuestions() (questions []string) {
+	c := newCorpus(9, 200_000)
+	for range 500 {
+		var words []string
+		for len(words) < 3+c.IntN(4) {
+			if w := c.words[c.zipf.Uint64()]; stopWords[w] == 0 {
+				words = append(words, w)
+			}
+		}
+		questions = append(questions, strings.Join(words, " "))
+	}
+	return questions
+}
+
 func BenchmarkSearch(b *testing.B) {
 	texts := pages(2000)
 	n := benchChunks(b)
@@ -143,17 +158,7 @@ func BenchmarkSearch(b *testing.B) {
 		}
 	}
 	small := index.Scope{all[len(all)/3], all[2*len(all)/3]}
-	c := newCorpus(9, 200_000)
-	var questions []string
-	for range 500 {
-		var words []string
-		for len(words) < 3+c.IntN(4) {
-			if w := c.words[c.zipf.Uint64()]; stopWords[w] == 0 {
-				words = append(words, w)
-			}
-		}
-		questions = append(questions, strings.Join(words, " "))
-	}
+	questions := usualQuestions()
 	for _, s := range []struct {
 		name      string
 		scope     index.Scope

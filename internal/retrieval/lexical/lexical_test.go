@@ -44,6 +44,13 @@ func search(t testing.TB, ix *Index, question string, scope index.Scope, k int) 
 	return hits
 }
 
+// without gives those of some ids that are not dead.
+func without(dead index.Scope) func([]int64) index.Scope {
+	return func(ids []int64) index.Scope {
+		return slices.DeleteFunc(slices.Clone(ids), dead.Has)
+	}
+}
+
 // TestRanking compares with the reference whatever the order in which sets came,
 // and however they were written, merged and dropped.
 func TestRanking(t *testing.T) {
@@ -77,14 +84,7 @@ func TestRanking(t *testing.T) {
 				for _, id := range dead {
 					delete(ref, id)
 				}
-				err := ix.Compact(t.Context(), func(ids []int64) (live index.Scope) {
-					for _, id := range ids {
-						if !dead.Has(id) {
-							live = append(live, id)
-						}
-					}
-					return live
-				})
+				err := ix.Compact(t.Context(), without(dead))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -373,6 +373,15 @@ func damaged(t *testing.T, dir string, ref reference, rows map[int64][]index.Tex
 	return false
 }
 
+func notSevenths(ids []int64) (live index.Scope) {
+	for _, id := range ids {
+		if id%7 != 0 {
+			live = append(live, id)
+		}
+	}
+	return live
+}
+
 func TestAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -407,14 +416,7 @@ func TestAtOnce(t *testing.T) {
 	}
 	wg.Go(func() {
 		for ctx.Err() == nil {
-			err := ix.Compact(ctx, func(ids []int64) (live index.Scope) {
-				for _, id := range ids {
-					if id%7 != 0 {
-						live = append(live, id)
-					}
-				}
-				return live
-			})
+			err := ix.Compact(ctx, notSevenths)
 			if err != nil && ctx.Err() == nil {
 				t.Errorf("compact: %v", err)
 			}
