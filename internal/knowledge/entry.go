@@ -2,6 +2,7 @@ package knowledge
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"path"
 	"slices"
@@ -78,7 +79,7 @@ func (s *Service) add(ctx context.Context, who *access.Principal, k *Knowledge, 
 	if f, err = s.whenRead(ctx, f); err != nil {
 		return err
 	}
-	if err := s.cfg.Indexer.Ready(ctx, f.ID, k); err != nil {
+	if err := s.ready(ctx, f.ID, k); err != nil {
 		return err
 	}
 	return s.link(ctx, who, k, f, a)
@@ -91,18 +92,31 @@ func (s *Service) whenRead(ctx context.Context, f *file.File) (_ *file.File, err
 	}
 	if !f.Status.Done() {
 		if f, err = s.cfg.Reader.Wait(ctx, f.ID); err != nil {
-			return nil, err
+			return nil, inWork(err)
 		}
 	}
 	switch {
 	case f.Status == file.Failed:
 		return nil, unreadable(f.Error)
 	case f.Status != file.Completed:
-		return nil, &errdefs.Error{Kind: errdefs.Invalid, Code: EmptyContent, Detail: "The file is still being read. Try again in a moment."}
+		return nil, inWork(context.DeadlineExceeded)
 	case f.TextHash == "":
 		return nil, unreadable("There is no text in the file.")
 	}
 	return f, nil
+}
+
+// ready waits until a file can be searched as the collection is.
+func (s *Service) ready(ctx context.Context, fileID string, k *Knowledge) error {
+	return inWork(s.cfg.Indexer.Ready(ctx, fileID, k))
+}
+
+// inWork says of a wait that took too long what it waited for.
+func inWork(err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &errdefs.Error{Kind: errdefs.Invalid, Code: EmptyContent, Err: err, Detail: "The file is still being read. Try again in a moment."}
 }
 
 // The codes of failures that clients of the documented API tell by their text.
@@ -243,7 +257,7 @@ func (s *Service) UpdateFile(ctx context.Context, who *access.Principal, id, fil
 	if _, err := s.whenRead(patience, e.File); err != nil {
 		return nil, err
 	}
-	if err := s.cfg.Indexer.Ready(patience, fileID, k); err != nil {
+	if err := s.ready(patience, fileID, k); err != nil {
 		return nil, err
 	}
 	return s.sheet(ctx, who, k)

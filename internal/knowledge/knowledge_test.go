@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -60,6 +61,10 @@ func TestAddFile(t *testing.T) {
 		if (f.Status == file.Failed) != (id == "failed") {
 			t.Errorf("%s is %s now", id, f.Status)
 		}
+	}
+	w.reason = fmt.Errorf("waiting: %w", context.DeadlineExceeded)
+	if _, err := w.AddFile(t.Context(), admin, k, knowledge.Addition{FileID: "foreign"}); errdefs.From(err).HTTPStatus() != 400 {
+		t.Errorf("a wait that took too long: %v", err)
 	}
 	w.reason = errors.New("no embedder")
 	if _, err := w.AddFile(t.Context(), admin, k, knowledge.Addition{FileID: "foreign"}); err == nil {

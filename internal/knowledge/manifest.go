@@ -242,7 +242,7 @@ func (s *Service) apply(ctx context.Context, who *access.Principal, k *Knowledge
 	patience, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
 	for i, e := range m.link {
-		if err := s.cfg.Indexer.Ready(patience, e.File.ID, k); ctx.Err() != nil {
+		if err := s.ready(patience, e.File.ID, k); ctx.Err() != nil {
 			return ctx.Err()
 		} else if err != nil {
 			m.plan.Moved[i].Error = errdefs.From(err).Detail
