@@ -16,99 +16,105 @@ type cfbEntry struct {
 	size               uint32
 }
 
+const (
+	cfbNone, cfbEnd       = 0xFFFFFFFF, 0xFFFFFFFE
+	cfbSector, cfbMinimum = 512, 64
+)
+
+// cfbChains are contents in chains of sectors, and the table of the chains.
+type cfbChains struct {
+	unit int
+	fat  []uint32
+	data []byte
+}
+
+// add appends a content and gives its first sector.
+func (c *cfbChains) add(content []byte) uint32 {
+	first := len(c.data) / c.unit
+	c.data = append(c.data, content...)
+	c.data = append(c.data, make([]byte, (c.unit-len(content)%c.unit)%c.unit)...)
+	for i := first + 1; i < len(c.data)/c.unit; i++ {
+		c.fat = append(c.fat, uint32(i))
+	}
+	c.fat = append(c.fat, cfbEnd)
+	return uint32(first)
+}
+
+// cfbWords are numbers, filled up to n of them or to whole sectors.
+func cfbWords(w []uint32, n int) []byte {
+	for len(w) < n || n == 0 && len(w)%(cfbSector/4) != 0 {
+		w = append(w, cfbNone)
+	}
+	var b []byte
+	for _, v := range w {
+		b = binary.LittleEndian.AppendUint32(b, v)
+	}
+	return b
+}
+
 // cfbOf makes a compound file (version 3) of streams by their path.
 func cfbOf(tb testing.TB, streams ...zipped) []byte {
 	tb.Helper()
-	const none, end, sector, mini = 0xFFFFFFFF, 0xFFFFFFFE, 512, 64
-	entries := []cfbEntry{{name: "Root Entry", kind: 5, right: none, child: none, from: end}}
+	entries := []cfbEntry{{name: "Root Entry", kind: 5, right: cfbNone, child: cfbNone, from: cfbEnd}}
 	folders := map[string]int{"": 0}
 	add := func(parent int, e cfbEntry) int {
 		e.right, entries[parent].child = entries[parent].child, uint32(len(entries))
 		entries = append(entries, e)
 		return len(entries) - 1
 	}
-	var fat, miniFAT []uint32
-	var data, miniData []byte
-	chain := func(fat *[]uint32, data *[]byte, content []byte, unit int) uint32 {
-		first := len(*data) / unit
-		*data = append(*data, content...)
-		*data = append(*data, make([]byte, (unit-len(content)%unit)%unit)...)
-		for i := first + 1; i < len(*data)/unit; i++ {
-			*fat = append(*fat, uint32(i))
-		}
-		*fat = append(*fat, end)
-		return uint32(first)
-	}
+	sectors, mini := &cfbChains{unit: cfbSector}, &cfbChains{unit: cfbMinimum}
 	for _, s := range streams {
 		parent, path := 0, ""
 		parts := strings.Split(s.name, "/")
 		for _, dir := range parts[:len(parts)-1] {
 			path += "/" + dir
 			if _, ok := folders[path]; !ok {
-				folders[path] = add(parent, cfbEntry{name: dir, kind: 1, child: none, from: end})
+				folders[path] = add(parent, cfbEntry{name: dir, kind: 1, child: cfbNone, from: cfbEnd})
 			}
 			parent = folders[path]
 		}
-		e := cfbEntry{name: parts[len(parts)-1], kind: 2, child: none, from: end, size: uint32(len(s.text))}
+		e := cfbEntry{name: parts[len(parts)-1], kind: 2, child: cfbNone, from: cfbEnd, size: uint32(len(s.text))}
 		switch {
 		case len(s.text) >= 4096:
-			e.from = chain(&fat, &data, []byte(s.text), sector)
+			e.from = sectors.add([]byte(s.text))
 		case len(s.text) > 0:
-			e.from = chain(&miniFAT, &miniData, []byte(s.text), mini)
+			e.from = mini.add([]byte(s.text))
 		}
 		add(parent, e)
 	}
-	words := func(w []uint32) []byte {
-		for len(w)%(sector/4) != 0 {
-			w = append(w, none)
-		}
-		b, err := binary.Append(nil, binary.LittleEndian, w)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return b
-	}
-	miniFrom, miniSectors := uint32(end), 0
-	if len(miniData) > 0 {
-		entries[0].from, entries[0].size = chain(&fat, &data, miniData, sector), uint32(len(miniData))
-		b := words(miniFAT)
-		miniFrom, miniSectors = chain(&fat, &data, b, sector), len(b)/sector
+	miniFrom, miniSectors := uint32(cfbEnd), 0
+	if len(mini.data) > 0 {
+		entries[0].from, entries[0].size = sectors.add(mini.data), uint32(len(mini.data))
+		b := cfbWords(mini.fat, 0)
+		miniFrom, miniSectors = sectors.add(b), len(b)/cfbSector
 	}
 	var dir bytes.Buffer
 	for _, e := range entries {
 		dir.Write(cfbDirectory(e))
 	}
-	dirFrom := chain(&fat, &data, dir.Bytes(), sector)
-	fatFrom := uint32(len(data) / sector)
-	fatSectors := uint32(1)
-	for uint32(len(fat))+fatSectors > fatSectors*sector/4 {
+	return cfbFile(sectors, sectors.add(dir.Bytes()), miniFrom, uint32(miniSectors))
+}
+
+// cfbFile puts a header before sectors, and the table of their chains behind.
+func cfbFile(sectors *cfbChains, dirFrom, miniFrom, miniSectors uint32) []byte {
+	fat, fatFrom, fatSectors := sectors.fat, uint32(len(sectors.data)/cfbSector), uint32(1)
+	for uint32(len(fat))+fatSectors > fatSectors*cfbSector/4 {
 		fatSectors++
 	}
-	for range fatSectors {
-		fat = append(fat, 0xFFFFFFFD)
-	}
-	head := make([]uint32, 0, 109)
+	var tables []uint32
 	for i := range fatSectors {
-		head = append(head, fatFrom+i)
-	}
-	for len(head) < 109 {
-		head = append(head, none)
+		fat = append(fat, 0xFFFFFFFD)
+		tables = append(tables, fatFrom+i)
 	}
 	header := make([]byte, 76)
 	copy(header, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
-	binary.LittleEndian.PutUint16(header[24:], 0x3e)
-	binary.LittleEndian.PutUint16(header[26:], 3)
-	binary.LittleEndian.PutUint16(header[28:], 0xfffe)
-	binary.LittleEndian.PutUint16(header[30:], 9)
-	binary.LittleEndian.PutUint16(header[32:], 6)
-	for at, v := range map[int]uint32{44: fatSectors, 48: dirFrom, 56: 4096, 60: miniFrom, 64: uint32(miniSectors), 68: end} {
+	for at, v := range map[int]uint16{24: 0x3e, 26: 3, 28: 0xfffe, 30: 9, 32: 6} {
+		binary.LittleEndian.PutUint16(header[at:], v)
+	}
+	for at, v := range map[int]uint32{44: fatSectors, 48: dirFrom, 56: 4096, 60: miniFrom, 64: miniSectors, 68: cfbEnd} {
 		binary.LittleEndian.PutUint32(header[at:], v)
 	}
-	headWords, err := binary.Append(nil, binary.LittleEndian, head)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return bytes.Join([][]byte{header, headWords, data, words(fat)}, nil)
+	return bytes.Join([][]byte{header, cfbWords(tables, 109), sectors.data, cfbWords(fat, 0)}, nil)
 }
 
 func cfbDirectory(e cfbEntry) []byte {
