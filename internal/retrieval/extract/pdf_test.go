@@ -45,10 +45,18 @@ func at(y float64, cells ...string) (all []pdftest.Text) {
 	return all
 }
 
-// TestPDF reads pages that show one thing each.
+// TestPDF shares one parser: loading pdfium is most of the work.
 func TestPDF(t *testing.T) {
 	t.Parallel()
 	p := pdfParser(t, Limits{})
+	t.Run("layout", func(t *testing.T) { testPDFLayout(t, p) })
+	t.Run("report", func(t *testing.T) { testPDFReport(t, p) })
+	t.Run("faults", func(t *testing.T) { testPDFFaults(t, p) })
+	t.Run("ocr", func(t *testing.T) { testOCR(t, p) })
+}
+
+// testPDFLayout reads pages that show one thing each.
+func testPDFLayout(t *testing.T, p *Parser) {
 	for _, c := range []struct {
 		name string
 		doc  pdftest.Doc
@@ -87,11 +95,9 @@ func TestPDF(t *testing.T) {
 	}
 }
 
-// TestPDFReport reads a long report: pages, headings by size, by outline, and
+// testPDFReport reads a long report: pages, headings by size, by outline, and
 // without the running heads.
-func TestPDFReport(t *testing.T) {
-	t.Parallel()
-	p := pdfParser(t, Limits{})
+func testPDFReport(t *testing.T, p *Parser) {
 	doc := pdftest.Prose(12)
 	for _, outline := range [...]bool{false, true} {
 		if outline {
@@ -119,10 +125,11 @@ func TestPDFReport(t *testing.T) {
 	}
 }
 
-// TestPDFFaults: a PDF that cannot be read has a reason.
-func TestPDFFaults(t *testing.T) {
-	t.Parallel()
-	p := pdfParser(t, Limits{Pages: 11})
+// testPDFFaults: a PDF that cannot be read has a reason.
+func testPDFFaults(t *testing.T, p *Parser) {
+	few := *p
+	few.lim.Pages = 11
+	p = &few
 	locked, err := os.ReadFile("testdata/pdf/encrypted.pdf")
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +142,7 @@ func TestPDFFaults(t *testing.T) {
 		{"encrypted", locked},
 		{"broken", []byte("%PDF-1.7\nnothing")},
 		{"limit:pages", pdftest.Prose(12).Bytes()},
-		{"limit:pages", pdftest.Poison()["million pages"]},
+		{"limit:pages", pdftest.MillionPages()},
 		{"unsupported", picture.Bytes()},
 		{"no_text", pdftest.Doc{Pages: make([]pdftest.Page, 2)}.Bytes()},
 	} {
@@ -151,17 +158,17 @@ func TestPDFFaults(t *testing.T) {
 	}
 }
 
-// TestOCR reads pictures by a program that stands in for tesseract.
-func TestOCR(t *testing.T) {
-	t.Parallel()
+// testOCR reads pictures by a program that stands in for tesseract.
+func testOCR(t *testing.T, p *Parser) {
 	dir := t.TempDir()
 	tesseract := filepath.Join(dir, "tesseract")
 	script := "#!/bin/sh\nif [ \"$1\" = --list-langs ]; then printf 'List:\\neng\\npor\\n'; else cat >/dev/null; echo \"read in $4\"; fi\n"
 	if err := os.WriteFile(tesseract, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p := New(Limits{}, Options{CacheDir: compiled, Tesseract: tesseract})
-	t.Cleanup(func() { _ = p.Close() })
+	sees := *p
+	sees.opt.Tesseract = tesseract
+	p = &sees
 	png := "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x02\x00\x00\x00\x02\x08\x00\x00\x00\x00\x57\xdd\x52\xf8"
 	d, err := p.Extract(t.Context(), Input{Name: "a.png", Content: strings.NewReader(png), Size: int64(len(png))})
 	if err != nil || d.Text != "read in eng+por\n" {

@@ -93,6 +93,23 @@ func Deflate(b []byte) []byte {
 	return out.Bytes()
 }
 
+// Bomb is what unpacks to b, n times. It costs next to nothing to make: the
+// packed form of a repetition is repeated.
+func Bomb(b []byte, n int) []byte {
+	var out bytes.Buffer
+	z := zlib.NewWriter(&out)
+	_, _ = z.Write(b)
+	_ = z.Flush()
+	first := out.Len()
+	_, _ = z.Write(b)
+	_ = z.Flush()
+	again := bytes.Clone(out.Bytes()[first:])
+	for range n - 2 {
+		out.Write(again)
+	}
+	return out.Bytes()
+}
+
 // Writer writes objects.
 type Writer struct {
 	b  bytes.Buffer
@@ -156,13 +173,16 @@ func Prose(pages int) Doc {
 	return d
 }
 
+// MillionPages is a PDF of three pages that claims to have a million.
+func MillionPages() []byte { return replace(Prose(3).Bytes(), "/Count 3", "/Count 1000000") }
+
 // Poison gives PDFs that are meant to harm, by what they try.
 func Poison() map[string][]byte {
 	good := Prose(3).Bytes()
 	all := map[string][]byte{
 		"only a header":       []byte("%PDF-1.7\n"),
 		"no cross table":      good[:bytes.LastIndex(good, []byte("xref\n0"))],
-		"million pages":       replace(good, "/Count 3", "/Count 1000000"),
+		"million pages":       MillionPages(),
 		"negative pages":      replace(good, "/Count 3", "/Count -3"),
 		"cyclic cross tables": replace(good, "trailer\n<<", "trailer\n<</Prev 10 "),
 		"deep arrays":         []byte("%PDF-1.7\n1 0 obj\n" + strings.Repeat("[", 1<<20) + "\nendobj\ntrailer<</Root 1 0 R>>"),
@@ -185,9 +205,8 @@ func Poison() map[string][]byte {
 			w.Stream(5, "/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</X 5 0 R>>>>", []byte("/X Do /X Do /X Do"))
 		})
 	}
-	bomb := Deflate(bytes.Repeat([]byte("(xxxxxxxxxxxxxxxx) Tj "), 16<<20))
-	all["unpacking bomb"] = page(bomb, "/Filter/FlateDecode", "")
-	all["bomb in a bomb"] = page(Deflate(Deflate(make([]byte, 512<<20))), "/Filter[/FlateDecode/FlateDecode]", "")
+	all["unpacking bomb"] = page(Bomb(bytes.Repeat([]byte("(xxxxxxxxxxxxxxxx) Tj "), 16<<10), 1<<10), "/Filter/FlateDecode", "")
+	all["bomb in a bomb"] = page(Bomb(Bomb(make([]byte, 1<<16), 1<<10), 1<<10), "/Filter[/FlateDecode/FlateDecode]", "")
 	all["form within itself"] = page([]byte("/X Do"), "", "/XObject<</X 5 0 R>>")
 	all["unbalanced states"] = page(bytes.Repeat([]byte("q "), 4<<20), "", "")
 	all["text without end"] = page(append([]byte("BT /F 1 Tf "), bytes.Repeat([]byte("(a) Tj "), 2<<20)...), "", "")

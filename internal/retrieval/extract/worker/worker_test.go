@@ -182,8 +182,8 @@ func TestFaults(t *testing.T) {
 		name, code string
 		lim        extract.Limits
 	}{
-		{"hang", "limit:wall", extract.Limits{Wall: 200 * time.Millisecond}},
-		{"spin", "limit:wall", extract.Limits{Wall: 200 * time.Millisecond}},
+		{"hang", "limit:wall", extract.Limits{Wall: 3 * time.Second}},
+		{"spin", "limit:wall", extract.Limits{Wall: 3 * time.Second}},
 		{"spin", "limit:cpu", extract.Limits{CPU: 200 * time.Millisecond}},
 		{"grow", "limit:memory", extract.Limits{Memory: 128 << 20}},
 		{"crash", "", extract.Limits{}},
