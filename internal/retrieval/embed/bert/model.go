@@ -42,6 +42,9 @@ type linear struct {
 
 // Open maps the model in a folder. With int8 the weights of its layers are
 // brought to 8 bits and kept in memory: a quarter of their size in the file.
+// Those of queries, keys and values stay as they are: rounding these costs
+// more than all others together, because a few parts of a layer's output are
+// a hundred times greater than the rest.
 func Open(dir string, m *tensor.Kernels, int8 bool) (*Model, error) {
 	c, err := readConfig(dir)
 	if err != nil {
@@ -105,7 +108,12 @@ func (b *binder) vec(name string, shape ...int) []float32 {
 }
 
 func (b *binder) linear(name string, in, out int) linear {
-	l := linear{w: b.vec(name+".weight", out, in), b: b.vec(name+".bias", out), in: in, out: out}
+	return linear{w: b.vec(name+".weight", out, in), b: b.vec(name+".bias", out), in: in, out: out}
+}
+
+// coarse is linear in 8 bits, if that was asked for.
+func (b *binder) coarse(name string, in, out int) linear {
+	l := b.linear(name, in, out)
 	if b.int8 != nil && b.err == nil {
 		l.w8, l.w = b.int8.Weights8(l.w, in, in, out, l.b), nil
 	}
@@ -180,7 +188,7 @@ func (m *Model) bind() error {
 		at := fmt.Sprintf(n.layers, i)
 		m.layers[i] = layer{
 			query: b.linear(at+n.query, h, h), key: b.linear(at+n.key, h, h), value: b.linear(at+n.value, h, h),
-			out: b.linear(at+n.out, h, h), inner: b.linear(at+n.inner, h, m.Inner), outer: b.linear(at+n.outer, m.Inner, h),
+			out: b.coarse(at+n.out, h, h), inner: b.coarse(at+n.inner, h, m.Inner), outer: b.coarse(at+n.outer, m.Inner, h),
 			gain1: b.vec(at+n.norm1+weight, h), shift1: b.vec(at+n.norm1+bias, h),
 			gain2: b.vec(at+n.norm2+weight, h), shift2: b.vec(at+n.norm2+bias, h),
 		}

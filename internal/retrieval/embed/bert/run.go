@@ -107,11 +107,11 @@ func (m *Model) layer(l *layer, x []float32, lengths []int, w *Work) {
 func (m *Model) linear(y []float32, ldy int, x []float32, w *Work, steps ...linear) {
 	in := steps[0].in
 	n := len(x) / in
-	if m.int8 {
+	if steps[0].w8 != nil {
 		m.m.Rows8(&w.rows, x, in, n, in)
 	}
 	for _, l := range steps {
-		if m.int8 {
+		if l.w8 != nil {
 			m.m.Mul8(y, ldy, &w.rows, n, l.w8, &w.scratch)
 		} else {
 			m.m.MulT(y, ldy, x, in, n, l.w, in, in, l.out, l.b, &w.scratch)

@@ -1,0 +1,6 @@
+//go:build race
+
+package embed
+
+// race says that the detector runs, which allocates.
+const race = true
