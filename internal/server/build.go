@@ -9,6 +9,7 @@ import (
 	"portico/internal/chat"
 	"portico/internal/config"
 	"portico/internal/model"
+	"portico/internal/provider/quote"
 	"portico/internal/usage"
 )
 
@@ -19,6 +20,7 @@ func (s *Server) build(ctx context.Context) (http.Handler, error) {
 	s.models, err = model.New(ctx, model.Config{
 		Settings: s.Settings, Rows: s.DB, Grants: s.DB, Bus: s.Bus, Policy: policy(s.cfg),
 		Connect:     up.connect,
+		Fallback:    quote.Backend(),
 		ListTimeout: s.cfg.UpstreamList,
 		Log:         s.log,
 	})
