@@ -57,6 +57,7 @@ var may = map[string]string{
 	"retrieval/lexical":        "retrieval/index",
 	"retrieval/float16":        "",
 	"retrieval/vector":         "retrieval/index retrieval/float16",
+	"retrieval/rerank":         "hop errdefs",
 	"retrieval":                "language retrieval/document retrieval/index retrieval/extract retrieval/chunk retrieval/embed file knowledge blob access event setting errdefs user",
 	"chat":                     "language model provider relay rawjson access usage errdefs retrieval",
 	"api/route":                "access errdefs rawjson",
