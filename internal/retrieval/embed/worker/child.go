@@ -50,7 +50,7 @@ func (p *Pool) start(ctx context.Context) (*child, error) {
 	}
 	if err != nil {
 		c.end()
-		return nil, errors.Join(err, c.last())
+		return nil, errors.Join(err, context.Cause(ctx), c.last())
 	}
 	return c, nil
 }

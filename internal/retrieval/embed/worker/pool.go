@@ -126,7 +126,10 @@ func (p *Pool) batch(ctx context.Context, texts []string, dst []float32) ([]floa
 		return dst, errClosed
 	default:
 	}
-	if _, told := errors.AsType[*errdefs.Error](err); told || ctx.Err() != nil {
+	if ctx.Err() != nil {
+		return dst, context.Cause(ctx)
+	}
+	if _, told := errors.AsType[*errdefs.Error](err); told {
 		return dst, err
 	}
 	return dst, errdefs.New(errdefs.Unavailable, "The process that embeds passages died twice over the same passages. They are tried again later.").WithCause(err)
