@@ -120,6 +120,9 @@ type Store interface {
 	// RetryJob gives it back, not to be tried before a time.
 	RetryJob(ctx context.Context, id int64, owner string, notBefore int64) error
 	CountJobs(ctx context.Context) (int, error)
+	// ReleaseJobs takes up at once what a server left that was killed, where no
+	// other server can be on the database: before any work is claimed.
+	ReleaseJobs(ctx context.Context) error
 	// RestartJob makes the job anew, under another id: whoever has it in hand
 	// works on what is no longer so, and cannot end it.
 	RestartJob(ctx context.Context, j *Job, now int64) error

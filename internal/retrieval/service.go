@@ -117,6 +117,9 @@ func (s *Service) Attach(files FileRoom, collections KnowledgeRoom) {
 func (s *Service) Run(ctx context.Context) {
 	defer s.cfg.Bus.Subscribe(s.heard)()
 	defer s.cfg.Settings.Watch(s.changed)()
+	if err := s.cfg.Store.ReleaseJobs(ctx); err != nil && ctx.Err() == nil {
+		s.cfg.Log.Warn("work that was left is taken up when its leases end", "err", err)
+	}
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() { s.text.run(ctx, s.cfg.Log) })

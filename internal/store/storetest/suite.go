@@ -86,6 +86,7 @@ func Run(t *testing.T, open func(t *testing.T) *Fixture) {
 		{"Jobs", testJobs},
 		{"FairJobs", testFairJobs},
 		{"ClaimRace", testClaimRace},
+		{"Ingest", testIngest},
 		{"Knowledge", testKnowledge},
 		{"DeleteKnowledge", testDeleteKnowledge},
 		{"LinkFile", testLinkFile},
