@@ -20,6 +20,7 @@ func (b *pdfBox) join(o pdfBox) {
 type pdfWord struct {
 	pdfBox
 	text string
+	last int // its last character's place in the text of the page
 }
 
 // pdfLine is words on one line, left to right.
