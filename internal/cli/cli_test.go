@@ -67,6 +67,9 @@ func TestVerbs(t *testing.T) {
 		{"key list ana@example.com --json", "", OK, `"name": "laptop"`, ""},
 		{"key revoke ana@example.com laptop --json", "", OK, `"ok": true`, ""},
 		{"key revoke ana@example.com laptop", "", Failed, "", "portico: "},
+		{"extract", "", Wrong, "", "name a file"},
+		{"extract no/such/file", "", Failed, "", "no such file"},
+		{"extract --worker", "", Failed, "", "started by the server"},
 		{"doctor --json", "", OK, `"check": "database"`, ""},
 	} {
 		code, stdout, stderr := run(t, dir, c.stdin, nil, strings.Fields(c.args)...)
