@@ -124,7 +124,8 @@ func TestFirstAdminRace(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if answers[200] != 1 || answers[403] != people-1 {
+		// On a very busy machine somebody may have waited too long for the lock.
+		if answers[200] != 1 || answers[403]+answers[503] != people-1 {
 			t.Fatalf("round %d: answers %v\n%s", round, answers, w.log)
 		}
 		_, total, err := w.db.Users(t.Context(), user.Filter{})

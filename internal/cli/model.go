@@ -115,6 +115,7 @@ func modelList(env *Env) *cobra.Command {
 func embedCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "embed", Short: "Embed passages for the server that started this", Hidden: true,
+		Example: "  portico embed",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return worker.Serve(cmd.Context(), os.Stdin, os.Stdout)
 		},

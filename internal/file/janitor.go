@@ -146,6 +146,9 @@ func (s *Service) isBound(id string) bool {
 // resume takes up what the last process did not come to.
 func (s *Service) resume(ctx context.Context) {
 	files, err := s.cfg.Store.FilesWithTarget(ctx)
+	if ctx.Err() != nil {
+		return // the next process does it
+	}
 	if err != nil {
 		s.cfg.Log.Warn("files that wait to be put into collections cannot be found", "err", err)
 		return
