@@ -98,11 +98,11 @@ func (f *queryForm) question() retrieval.Question {
 
 // queryAnswer has one inner list: the passages of the question.
 type queryAnswer struct {
-	IDs       [][]string       `json:"ids"`
-	Documents [][]string       `json:"documents"`
+	IDs       [][]string          `json:"ids"`
+	Documents [][]string          `json:"documents"`
 	Metadatas [][]retrieval.Facts `json:"metadatas"`
-	Distances [][]float64      `json:"distances"`
-	Warnings  []string         `json:"warnings,omitempty"`
+	Distances [][]float64         `json:"distances"`
+	Warnings  []string            `json:"warnings,omitempty"`
 }
 
 func passageID(p *retrieval.Passage) string {
@@ -171,17 +171,17 @@ type explainAnswer struct {
 }
 
 type explainedChunk struct {
-	ID       string       `json:"id"`
-	Document string       `json:"document"`
+	ID       string          `json:"id"`
+	Document string          `json:"document"`
 	Metadata retrieval.Facts `json:"metadata"`
 	retrieval.ExplainedChunk
 }
 
 type contextPassage struct {
-	ID       string       `json:"id"`
-	Document string       `json:"document"`
+	ID       string          `json:"id"`
+	Document string          `json:"document"`
 	Metadata retrieval.Facts `json:"metadata"`
-	Score    float64      `json:"score"`
+	Score    float64         `json:"score"`
 }
 
 func (a *API) explain(ctx context.Context, c *route.Call, in queryForm) (*explainAnswer, error) {
