@@ -296,3 +296,33 @@ func TestProfileIsSwitchedWhole(t *testing.T) {
 		})
 	})
 }
+
+// An embedder that does not work never takes the place of one that does.
+func TestBrokenProfileIsNotSwitchedTo(t *testing.T) {
+	t.Parallel()
+	engines(t, func(t *testing.T, url string) {
+		broken := &retrievaltest.Embedder{Model: "two"}
+		broken.Fault = func(context.Context, []string) ([]float32, error) { return nil, errors.New("status 500") }
+		s := newStand(t, url, func(s *stand, cfg *retrieval.Config) {
+			s.embedders = retrievaltest.NewEmbedders(s.embedder, broken)
+			cfg.Embed = s.embedders
+		})
+		f := s.completed(s.ann, "a.txt", "A text of foxes.")
+		ctx := context.Background()
+		before, _, err := s.db.InstanceProfiles(ctx)
+		must(t, err)
+		s.embedders.Use(broken)
+		must(t, s.settings.Set(ctx, map[string]any{setting.EmbeddingModel.Name: "two"}))
+		eventually(t, "the next profile has failed", func() bool {
+			_, next, err := s.db.InstanceProfiles(ctx)
+			must(t, err)
+			set, err := s.db.SetOf(ctx, f.ID, next)
+			return err == nil && set.Error != ""
+		})
+		must(t, s.Reindex(ctx))
+		if now, _, err := s.db.InstanceProfiles(ctx); err != nil || now != before {
+			t.Errorf("switched from %s to %s: %v", before, now, err)
+		}
+		s.foundUnder(before, "foxes", "file-"+f.ID)
+	})
+}

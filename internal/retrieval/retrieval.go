@@ -144,6 +144,11 @@ type Store interface {
 	Lacking(ctx context.Context, profile, knowledgeID string, vectors bool, limit int) ([]*file.File, error)
 	// CountLacking counts the same files, those with a job included.
 	CountLacking(ctx context.Context, profile, knowledgeID string, vectors bool) (int, error)
+	// CountWorse counts files that have vectors under current and, for a fault,
+	// none under next: switching would lose them.
+	CountWorse(ctx context.Context, next, current string) (int, error)
+	// ForgetFaults lets sets of a profile be tried again.
+	ForgetFaults(ctx context.Context, profile string) error
 	// ProfilesOfFile gives the profiles that its collections search with or are
 	// building; not the instance's.
 	ProfilesOfFile(ctx context.Context, fileID string) ([]string, error)

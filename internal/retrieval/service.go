@@ -66,6 +66,8 @@ type Service struct {
 
 	bells    map[string]chan struct{} // by kind of work
 	settling chan struct{}            // the settings may ask for another profile
+	settled  sync.Mutex               // held while profiles are settled
+	again    time.Time                // when faults of the next profile are forgotten
 	waiting  waiting
 	bench    bench
 	text     *follower

@@ -33,6 +33,8 @@ func (s *Service) settle(ctx context.Context) {
 }
 
 func (s *Service) settleOnce(ctx context.Context) error {
+	s.settled.Lock()
+	defer s.settled.Unlock()
 	if n, _, err := s.cfg.Files.CountFiles(ctx, ""); err != nil {
 		return err
 	} else if n == 0 {
@@ -125,8 +127,25 @@ func (s *Service) settleInstance(ctx context.Context) error {
 	if err != nil || !whole {
 		return err
 	}
+	if worse, err := s.cfg.Store.CountWorse(ctx, want.ID, inst.current.ID); err != nil || worse > 0 {
+		return s.wait(ctx, want, worse, err)
+	}
 	s.cfg.Log.Info("searches use a new profile of chunks and vectors from now on", "profile", want.ID)
 	return s.cfg.Store.SetInstanceProfiles(ctx, want.ID, "")
+}
+
+// wait leaves what is searched in use while the next profile is worse, and lets
+// it be tried again from time to time.
+func (s *Service) wait(ctx context.Context, p *Profile, worse int, err error) error {
+	if err != nil || s.cfg.Now().Before(s.again) {
+		return err
+	}
+	if !s.again.IsZero() {
+		s.cfg.Log.Warn("a new profile of vectors is not used yet: some files could not be embedded; they are tried again", "files", worse, "profile", p.ID)
+		err = s.cfg.Store.ForgetFaults(ctx, p.ID)
+	}
+	s.again = s.cfg.Now().Add(settleEvery)
+	return err
 }
 
 // settleKnowledge is the same for a collection.

@@ -27,6 +27,11 @@ const (
 		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.file_id = f.id AND j.profile IN ($1, '')) ORDER BY f.id LIMIT $4`
 	countLacking query = `SELECT COUNT(*)` + notWhole
 
+	// Files that have vectors under $2 and, for a fault, none under $1.
+	countWorse query = `SELECT COUNT(*) FROM sets s JOIN sets o ON o.file_id = s.file_id
+		WHERE s.profile = $1 AND s.error <> '' AND s.vector_seq = 0 AND o.profile = $2 AND o.vector_seq > 0`
+	forgetFaults query = `UPDATE sets SET error = '' WHERE profile = $1 AND error <> ''`
+
 	setLike query = `SELECT s.id, s.file_id, s.profile, s.space, s.chunks, s.text_seq, s.vector_seq, s.error
 		FROM sets s JOIN files f ON f.id = s.file_id
 		WHERE f.text_hash = $1 AND s.profile = $2 AND s.id <> $3 AND s.vector_seq > 0 ORDER BY s.id LIMIT 1`
@@ -125,6 +130,21 @@ func number(v bool) int {
 		return 1
 	}
 	return 0
+}
+
+// CountWorse implements retrieval.Store.
+func (db *DB) CountWorse(ctx context.Context, next, current string) (_ int, err error) {
+	defer fault(&err, "set")
+	return one(ctx, db, scanInt, countWorse, next, current)
+}
+
+// ForgetFaults implements retrieval.Store.
+func (db *DB) ForgetFaults(ctx context.Context, profile string) (err error) {
+	defer fault(&err, "set")
+	return db.write(ctx, func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, forgetFaults, profile)
+		return err
+	})
 }
 
 // SetLike implements retrieval.Store.
