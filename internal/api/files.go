@@ -178,7 +178,7 @@ func (d fileData) MarshalJSON() ([]byte, error) {
 
 type fileMeta struct {
 	Name           string          `json:"name"`
-	ContentType    *string         `json:"content_type"` // as the client said, null when it did not
+	ContentType    *string         `json:"content_type"` // as the client said or the file shows, null when neither tells
 	Size           int64           `json:"size"`
 	FileHash       string          `json:"file_hash"`
 	Data           json.RawMessage `json:"data"` // the client's own

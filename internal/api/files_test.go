@@ -351,7 +351,9 @@ func TestContentTypes(t *testing.T) {
 		{"a.pdf", "application/pdf", html, bytesOnly, "attachment"},
 		{"a.pdf", "application/pdf", " %PDF-1.7", bytesOnly, "attachment"},
 		{"a.htm", "x/\r\ny", "\xff\xfe<\x00s\x00c\x00r\x00", bytesOnly, "attachment"},
-		{"a", "", "x", bytesOnly, "attachment"},
+		{"a", "", "x", "text/plain; charset=utf-8", ""},
+		{"a", "", html, bytesOnly, "attachment"},
+		{"a.txt", "application/octet-stream", html, "text/plain; charset=utf-8", ""},
 		{"a.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "PK\x03\x04x", bytesOnly, "attachment"},
 	} {
 		body := "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + c.name + "\"\r\nContent-Type: " + strings.ReplaceAll(c.kind, "\r\n", "") + "\r\n\r\n" + c.body + "\r\n--b--\r\n"

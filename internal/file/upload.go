@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"mime"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -79,7 +78,7 @@ func (s *Service) Upload(ctx context.Context, who *access.Principal, in UploadIn
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.create(ctx, who, &in, b)
+	f, err := s.create(ctx, who, &in, b, body.head())
 	if err != nil {
 		s.discard(ctx, b.Hash)
 		return nil, err
@@ -93,7 +92,7 @@ func (s *Service) Upload(ctx context.Context, who *access.Principal, in UploadIn
 
 // create makes the row of a blob. It does so soon after the blob was put: see
 // blob.Grace.
-func (s *Service) create(ctx context.Context, who *access.Principal, in *UploadInput, b blob.Blob) (*File, error) {
+func (s *Service) create(ctx context.Context, who *access.Principal, in *UploadInput, b blob.Blob, head []byte) (*File, error) {
 	began := s.cfg.Now()
 	if b.Size == 0 {
 		return nil, errEmpty
@@ -105,7 +104,7 @@ func (s *Service) create(ctx context.Context, who *access.Principal, in *UploadI
 	}
 	now := s.cfg.Now().Unix()
 	f := &File{
-		ID: s.cfg.NewID(), UserID: who.UserID, Kind: in.Kind, Filename: in.Filename, ContentType: mediaType(in.ContentType),
+		ID: s.cfg.NewID(), UserID: who.UserID, Kind: in.Kind, Filename: in.Filename, ContentType: mediaType(in.ContentType, in.Filename, head),
 		Size: b.Size, Blob: b.Hash, CreatedAt: now, UpdatedAt: now,
 	}
 	if f.Kind == "" {
@@ -223,15 +222,6 @@ func CleanName(name string) (string, error) {
 		return "", errdefs.Newf(errdefs.Invalid, "The file's name is longer than %d bytes. Give it a shorter one.", maxName)
 	}
 	return name, nil
-}
-
-// mediaType keeps what a client said of a type, if it is one.
-func mediaType(said string) string {
-	media, _, err := mime.ParseMediaType(said)
-	if err != nil || len(media) > maxName || !strings.Contains(media, "/") {
-		return ""
-	}
-	return media
 }
 
 // allowance is how many bytes the caller may add with one file.

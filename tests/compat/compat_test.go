@@ -46,6 +46,17 @@ var deliberate = map[string]struct {
 	"unknown api route": {404, "application/json", "programs get a JSON error, never the web page"},
 }
 
+// lacking are recorded keys that our answers do not have, and why. The keys are
+// those of any step.
+var lacking = map[string]string{
+	".sources[].metadata[].producer":     aboutPDF,
+	".sources[].metadata[].creator":      aboutPDF,
+	".sources[].metadata[].creationdate": aboutPDF,
+	".sources[].metadata[].total_pages":  "a citation names its page; how long the file is, the file tells",
+}
+
+const aboutPDF = "which program wrote a PDF says nothing about the passage that is cited"
+
 // later are steps of routes that do not exist yet.
 var later = map[string]string{
 	"messages anthropic":           "the Anthropic dialect",
@@ -108,7 +119,9 @@ func play(t *testing.T, base string, s step, actors map[string]string) {
 		return
 	}
 	for _, fault := range compare("", shape, read(t, ctype, shape, body)) {
-		t.Error(fault)
+		if key, missing := strings.CutSuffix(fault, " is missing"); !missing || lacking[key] == "" {
+			t.Error(fault)
+		}
 	}
 }
 
