@@ -274,9 +274,9 @@ func (ix *Index) keepMerging(ctx context.Context) {
 	}
 }
 
-// Compact writes anew the files with sets that are no longer there: live gives
-// those of some ids that are. It reads and writes these files whole.
-func (ix *Index) Compact(ctx context.Context, live func([]int64) index.Scope) error {
+// Compact implements retrieval.Compacter. It writes anew, whole, the files with
+// sets that are no longer there.
+func (ix *Index) Compact(ctx context.Context, live func(context.Context, []int64) (index.Scope, error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(ix.life, cancel)()
@@ -300,15 +300,22 @@ func (ix *Index) Compact(ctx context.Context, live func([]int64) index.Scope) er
 			err = ix.compact(ctx, s, live)
 		}
 	}
-	return errors.Join(err, ix.release(held))
+	err = errors.Join(err, ix.release(held))
+	if errors.Is(err, ErrBroken) {
+		ix.discard()
+	}
+	return err
 }
 
-func (ix *Index) compact(ctx context.Context, s *segment, live func([]int64) index.Scope) error {
-	ids := make([]int64, s.sets())
-	for i := range ids {
-		ids[i] = s.id(i)
+func (ix *Index) compact(ctx context.Context, s *segment, live func(context.Context, []int64) (index.Scope, error)) error {
+	ids, err := s.allSets()
+	if err != nil {
+		return err
 	}
-	alive := live(ids)
+	alive, err := live(ctx, slices.Clone(ids))
+	if err != nil {
+		return err
+	}
 	if !slices.ContainsFunc(ids, func(id int64) bool { return !alive.Has(id) }) {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -86,7 +87,7 @@ func Open(dir, instance string, opt Options) (*Index, error) {
 		return nil, fmt.Errorf("lexical: the folder cannot be made: %w", err)
 	}
 	m, segments, err := openFolder(dir, instance)
-	if errors.Is(err, errForeign) {
+	if errors.Is(err, errForeign) || errors.Is(err, ErrBroken) {
 		m, segments, err = &manifest{}, nil, clean(dir, func(string) bool { return false })
 	}
 	if err != nil {
@@ -208,7 +209,9 @@ func poke(c chan struct{}) {
 	}
 }
 
-func (ix *Index) has(set int64) (bool, error) {
+func (ix *Index) has(set int64) (known bool, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer caught(&err)
 	for _, s := range ix.segments {
 		if !s.ready() {
 			return false, ErrBroken

@@ -45,9 +45,9 @@ func search(t testing.TB, ix *Index, question string, scope index.Scope, k int) 
 }
 
 // without gives those of some ids that are not dead.
-func without(dead index.Scope) func([]int64) index.Scope {
-	return func(ids []int64) index.Scope {
-		return slices.DeleteFunc(slices.Clone(ids), dead.Has)
+func without(dead index.Scope) func(context.Context, []int64) (index.Scope, error) {
+	return func(_ context.Context, ids []int64) (index.Scope, error) {
+		return slices.DeleteFunc(slices.Clone(ids), dead.Has), nil
 	}
 }
 
@@ -373,13 +373,13 @@ func damaged(t *testing.T, dir string, ref reference, rows map[int64][]index.Tex
 	return false
 }
 
-func notSevenths(ids []int64) (live index.Scope) {
+func notSevenths(_ context.Context, ids []int64) (live index.Scope, _ error) {
 	for _, id := range ids {
 		if id%7 != 0 {
 			live = append(live, id)
 		}
 	}
-	return live
+	return live, nil
 }
 
 func TestAtOnce(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 )
 
@@ -147,7 +148,9 @@ func openFolder(dir, instance string) (*manifest, []*segment, error) {
 	return m, segments, nil
 }
 
-func openFile(dir, name string) (*segment, error) {
+func openFile(dir, name string) (s *segment, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer caught(&err)
 	if filepath.Base(name) != name || !strings.HasSuffix(name, segmentExt) {
 		return nil, errForeign
 	}

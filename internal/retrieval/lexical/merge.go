@@ -6,6 +6,7 @@ import (
 	"container/heap"
 	"context"
 	"io"
+	"runtime/debug"
 	"slices"
 )
 
@@ -47,7 +48,9 @@ type placed struct {
 
 // merge writes one segment with the sets of several, without those that keep
 // does not want (nil keeps all). A set that is in two of them is taken once.
-func merge(ctx context.Context, out io.Writer, segments []*segment, keep func(int64) bool) error {
+func merge(ctx context.Context, out io.Writer, segments []*segment, keep func(int64) bool) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer caught(&err)
 	var all []placed
 	var seq int64
 	srcs := make(sources, len(segments))

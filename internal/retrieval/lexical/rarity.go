@@ -1,7 +1,9 @@
 package lexical
 
 import (
+	"errors"
 	"math"
+	"runtime/debug"
 
 	"portico/internal/retrieval/index"
 )
@@ -14,7 +16,23 @@ func (ix *Index) Rarity(scope index.Scope) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	docs := 0
+	docs, err := chunksOf(segments, scope)
+	if damage := ix.release(segments); damage != nil {
+		err = damage
+	}
+	if errors.Is(err, ErrBroken) {
+		ix.discard()
+	}
+	if err != nil {
+		return 0, err
+	}
+	return math.Log(1 + (max(float64(docs), 1)-0.5)/1.5), nil
+}
+
+// chunksOf counts the chunks of a scope.
+func chunksOf(segments []*segment, scope index.Scope) (docs int, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer caught(&err)
 	var runs []run
 	for _, seg := range segments {
 		if seg.ready() {
@@ -23,8 +41,5 @@ func (ix *Index) Rarity(scope index.Scope) (float64, error) {
 			docs += v.docs
 		}
 	}
-	if err := ix.release(segments); err != nil {
-		return 0, err
-	}
-	return math.Log(1 + (max(float64(docs), 1)-0.5)/1.5), nil
+	return docs, nil
 }

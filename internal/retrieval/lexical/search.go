@@ -3,7 +3,9 @@ package lexical
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
+	"runtime/debug"
 	"slices"
 
 	"portico/internal/retrieval/index"
@@ -56,22 +58,15 @@ func newSearcher() *searcher { return &searcher{analyser: newAnalyser()} }
 // nothing else.
 func (ix *Index) Search(ctx context.Context, question string, scope index.Scope, k int) ([]index.Hit, error) {
 	s := ix.searchers.Get().(*searcher)
-	defer ix.searchers.Put(s)
-	if err := ix.prepare(s, question, scope); err != nil {
-		return nil, err
-	}
-	s.best, s.k = s.best[:0], min(k, s.docs)
-	var err error
-	switch {
-	case s.k <= 0 || len(s.terms) == 0:
-	case s.docs <= s.small:
-		s.dense.rank(s)
-	default:
-		err = s.sweep.rank(ctx, s)
-	}
+	err := ix.rank(ctx, s, question, scope, k)
 	if damage := ix.release(s.segments); damage != nil {
 		err = damage
 	}
+	if errors.Is(err, ErrBroken) {
+		ix.discard()
+		return nil, err // s may be in the middle of something
+	}
+	defer ix.searchers.Put(s)
 	if err != nil || len(s.best) == 0 {
 		return nil, err
 	}
@@ -79,8 +74,25 @@ func (ix *Index) Search(ctx context.Context, question string, scope index.Scope,
 	return slices.Clone(s.best), nil
 }
 
-// prepare takes the segments and counts in the scope. After an error there is
-// nothing to release.
+// rank finds the best. The segments that it took are in s, error or not.
+func (ix *Index) rank(ctx context.Context, s *searcher, question string, scope index.Scope, k int) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer caught(&err)
+	if err := ix.prepare(s, question, scope); err != nil {
+		return err
+	}
+	s.best, s.k = s.best[:0], min(k, s.docs)
+	switch {
+	case s.k <= 0 || len(s.terms) == 0:
+	case s.docs <= s.small:
+		s.dense.rank(s)
+	default:
+		return s.sweep.rank(ctx, s)
+	}
+	return nil
+}
+
+// prepare takes the segments and counts in the scope.
 func (ix *Index) prepare(s *searcher, question string, scope index.Scope) (err error) {
 	s.question(question)
 	s.terms, s.views, s.runs, s.lists = s.terms[:0], s.views[:0], s.runs[:0], s.lists[:0]

@@ -3,6 +3,7 @@ package lexical
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -131,19 +132,28 @@ func (s *segment) check(page int64) bool {
 // ready checks, once, what every search reads: lengths, sets and places.
 func (s *segment) ready() bool {
 	s.once.Do(func() {
-		if _, ok := s.span(int64(s.PlacesAt), int64(s.SumAt-s.PlacesAt)); !ok {
-			return
-		}
-		if s.first(0) != 0 || int(s.first(s.sets())) != s.docs {
+		if s.inspect() != nil {
 			s.damaged()
-		}
-		for i := range s.sets() {
-			if s.first(i+1) < s.first(i) || i > 0 && s.id(i) <= s.id(i-1) || s.sum(i+1) < s.sum(i) {
-				s.damaged()
-			}
 		}
 	})
 	return !s.broken.Load()
+}
+
+func (s *segment) inspect() (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer caught(&err)
+	if _, ok := s.span(int64(s.PlacesAt), int64(s.SumAt-s.PlacesAt)); !ok {
+		return ErrBroken
+	}
+	if s.first(0) != 0 || int(s.first(s.sets())) != s.docs {
+		return ErrBroken
+	}
+	for i := range s.sets() {
+		if s.first(i+1) < s.first(i) || i > 0 && s.id(i) <= s.id(i-1) || s.sum(i+1) < s.sum(i) {
+			return ErrBroken
+		}
+	}
+	return nil
 }
 
 func (s *segment) sets() int         { return len(s.ids) / 8 }
@@ -152,6 +162,17 @@ func (s *segment) first(i int) int32 { return int32(binary.LittleEndian.Uint32(s
 func (s *segment) sum(i int) int64   { return int64(binary.LittleEndian.Uint64(s.sums[8*i:])) }
 func (s *segment) length(doc uint32) uint16 {
 	return binary.LittleEndian.Uint16(s.lengths[2*doc:])
+}
+
+// allSets gives the ids of all sets.
+func (s *segment) allSets() (ids []int64, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer caught(&err)
+	ids = make([]int64, s.sets())
+	for i := range ids {
+		ids[i] = s.id(i)
+	}
+	return ids, nil
 }
 
 // setFrom gives the place of the first set from lo on with at least this id.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -143,14 +144,77 @@ func TestDamagedVectors(t *testing.T) {
 	if !errors.Is(err, ErrBroken) {
 		t.Fatalf("got %v", err)
 	}
-	if err := x.Add(t.Context(), 9999, 9999, "s", 32, w.asked[0]); !errors.Is(err, ErrBroken) {
+	if x.Seq() != 0 {
+		t.Error("a broken index says that it holds something")
+	}
+	if _, err := x.Search(t.Context(), "s", w.asked[0], w.scope, 5); !errors.Is(err, ErrBroken) {
 		t.Errorf("got %v", err)
 	}
-	find(t, x, w.asked[0], w.scope, 5) // goes on
 	if err := x.Close(); err != nil {
 		t.Fatal(err)
 	}
 	checkThrownAway(t, dir, "damaged in use")
+}
+
+// A file that is cut short while it is in use makes the index broken, and ends
+// nothing else, whoever meets it first. What is added again is found again.
+func TestCutWhileMapped(t *testing.T) {
+	t.Parallel()
+	fewer := func(_ context.Context, ids []int64) (index.Scope, error) { return ids[1:], nil }
+	for what, do := range map[string]func(*Index, *world) error{
+		"search": func(x *Index, w *world) error {
+			_, err := x.Search(t.Context(), "s", w.asked[0], w.scope, 5)
+			return err
+		},
+		"scan": func(x *Index, w *world) error {
+			x.opt.Candidates = 10
+			_, err := x.Search(t.Context(), "s", w.asked[0], w.scope, 1)
+			return err
+		},
+		"merge": func(x *Index, _ *world) (err error) {
+			defer x.note(&err)
+			defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+			defer caught(&err)
+			return x.rewrite(x.segments, nil)
+		},
+		"compact": func(x *Index, _ *world) error { return x.Compact(t.Context(), fewer) },
+	} {
+		for _, size := range []int64{100, 5000, -1} {
+			dir := t.TempDir()
+			w := newWorld(12, 400, 20, 32)
+			fill(t, dir, w)
+			x := openIn(t, dir, "a", Options{})
+			for _, s := range x.segments {
+				to := size
+				if size < 0 {
+					to = s.sections.end - 10
+				}
+				if err := os.Truncate(filepath.Join(dir, s.name), to); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := do(x, w)
+			if size < 0 && err == nil {
+				continue // the last vector was not looked at
+			}
+			if !errors.Is(err, ErrBroken) || x.Seq() != 0 {
+				t.Fatalf("%s, cut to %d: %v, seq %d", what, size, err, x.Seq())
+			}
+			if err := x.Add(t.Context(), 9999, 9999, "s", 32, w.asked[0]); !errors.Is(err, ErrBroken) || x.Seq() != 0 {
+				t.Fatalf("a broken index goes on as if it were not: %v", err)
+			}
+			for _, set := range w.scope {
+				add(t, x, set, w.sets[set]...)
+			}
+			y := openIn(t, t.TempDir(), "a", Options{})
+			for _, set := range w.scope {
+				add(t, y, set, w.sets[set]...)
+			}
+			if got, want := find(t, x, w.asked[1], w.scope, 10), find(t, y, w.asked[1], w.scope, 10); !slices.Equal(got, want) {
+				t.Errorf("%s: got %v, want %v", what, got, want)
+			}
+		}
+	}
 }
 
 // TestCrash: what a start finds after a crash at any moment of a flush is the

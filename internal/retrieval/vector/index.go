@@ -7,13 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
 
 // ErrBroken says that a file of the index turned out damaged while it was in
-// use. Searches go on with what is there; whoever owns the index closes it,
-// opens it again and adds everything after its Seq, which is 0.
+// use: Seq is 0 then, and nothing is found. So that nothing goes on where it
+// was, the next Add throws everything away and fails with this, too; whoever
+// adds begins at 0 again.
 var ErrBroken = errors.New("vector: a file of the index is damaged; it has to be made anew from the database")
 
 // ErrClosed says that the index was closed.
@@ -57,9 +59,9 @@ type Index struct {
 
 	// writing is held by whoever changes anything, files included: one at a time.
 	writing sync.Mutex
-	broken  bool
-	next    int   // number of the last file
-	reached int64 // the greatest sequence that was added
+	broken  atomic.Bool // a file is damaged; not yet thrown away
+	next    int         // number of the last file
+	reached int64       // the greatest sequence that was added
 
 	// mu is held to read by a search as long as it lasts: what it looks at is
 	// not unmapped, and nothing is added, meanwhile. Writers hold it for moments.
@@ -128,7 +130,9 @@ func (x *Index) Close() error {
 		return nil
 	}
 	var err error
-	if !x.broken {
+	if x.broken.Load() {
+		err = remove(filepath.Join(x.dir, manifestName))
+	} else {
 		err = x.flush()
 	}
 	x.mu.Lock()
@@ -139,6 +143,9 @@ func (x *Index) Close() error {
 
 // Seq is the sequence number up to which everything is on disk.
 func (x *Index) Seq() int64 {
+	if x.broken.Load() {
+		return 0
+	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.seq
@@ -154,6 +161,17 @@ func (x *Index) Add(ctx context.Context, set, seq int64, space string, dims int,
 	}
 	x.writing.Lock()
 	defer x.writing.Unlock()
+	if x.broken.Load() && !x.closed {
+		return errors.Join(ErrBroken, x.wipe())
+	}
+	return x.add(ctx, set, seq, space, dims, vectors)
+}
+
+// add is Add for a writer.
+func (x *Index) add(ctx context.Context, set, seq int64, space string, dims int, vectors []float32) (err error) {
+	defer x.note(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer caught(&err)
 	if err := errors.Join(x.usable(), ctx.Err()); err != nil {
 		return err
 	}
@@ -184,12 +202,34 @@ func (x *Index) Add(ctx context.Context, set, seq int64, space string, dims int,
 	return x.mergeAll(ctx)
 }
 
+// note remembers damage, for the next Add.
+func (x *Index) note(err *error) {
+	if errors.Is(*err, ErrBroken) {
+		x.broken.Store(true)
+	}
+}
+
+// wipe throws everything away; nothing is damaged then.
+func (x *Index) wipe() error {
+	err := remove(filepath.Join(x.dir, manifestName)) // first: without it the rest is nothing
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	old := x.segments
+	x.segments, x.fresh = nil, make(map[string]*part)
+	x.seq, x.reached = 0, 0
+	x.mu.Unlock()
+	x.broken.Store(false)
+	return x.discard(old)
+}
+
 // usable tells a writer whether the index takes changes.
 func (x *Index) usable() error {
 	switch {
 	case x.closed:
 		return ErrClosed
-	case x.broken:
+	case x.broken.Load():
 		return ErrBroken
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 
 	"portico/internal/retrieval/index"
@@ -138,9 +139,6 @@ func (x *Index) rewrite(group []*segment, dead map[int64]bool) error {
 	var sets []source
 	for _, s := range group {
 		if err := s.verify(); err != nil {
-			if x.broken = errors.Is(err, ErrBroken); x.broken {
-				err = errors.Join(err, remove(filepath.Join(x.dir, manifestName)))
-			}
 			return err
 		}
 		for _, src := range sourcesOf(&s.part) {
@@ -160,27 +158,32 @@ func (x *Index) rewrite(group []*segment, dead map[int64]bool) error {
 	return x.replace(group, made, nil)
 }
 
-// Compact gives back the room of sets that are gone, where they are a quarter
-// of a file or more. live gives those of some sets that still exist.
-func (x *Index) Compact(ctx context.Context, live func(context.Context, []int64) (index.Scope, error)) error {
+// Compact implements retrieval.Compacter. It writes anew, whole, the files with
+// sets that are no longer there.
+func (x *Index) Compact(ctx context.Context, live func(context.Context, []int64) (index.Scope, error)) (err error) {
 	x.writing.Lock()
 	defer x.writing.Unlock()
-	if err := x.usable(); err != nil {
+	defer x.note(&err)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer caught(&err)
+	if err := errors.Join(x.usable(), ctx.Err()); err != nil {
 		return err
+	}
+	if err := x.flush(); err != nil {
+		return fmt.Errorf("vector: the index cannot be written: %w", err)
 	}
 	for _, s := range slices.Clone(x.segments) {
 		alive, err := live(ctx, slices.Clone(s.sets))
 		if err != nil {
 			return err
 		}
-		dead, rows := make(map[int64]bool), 0
-		for i, set := range s.sets {
+		dead := make(map[int64]bool)
+		for _, set := range s.sets {
 			if !alive.Has(set) {
 				dead[set] = true
-				rows += int(s.starts[i+1] - s.starts[i])
 			}
 		}
-		if rows > 0 && rows >= s.n/4 {
+		if len(dead) > 0 {
 			if err := x.rewrite([]*segment{s}, dead); err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -106,6 +107,7 @@ type search struct {
 	distances []uint16
 	workers   []worker
 	next      atomic.Int32
+	damaged   atomic.Bool
 	limit     int // the greatest distance that is looked at closer
 	buf       []byte
 }
@@ -119,7 +121,7 @@ type worker struct {
 
 // Search gives the k vectors of a scope whose product with the question is the
 // greatest. Both should have length 1.
-func (x *Index) Search(ctx context.Context, space string, vector []float32, scope index.Scope, k int) ([]index.Hit, error) {
+func (x *Index) Search(ctx context.Context, space string, vector []float32, scope index.Scope, k int) (_ []index.Hit, err error) {
 	if k <= 0 || len(scope) == 0 || len(vector) == 0 || len(vector) > maxDims {
 		return nil, nil
 	}
@@ -132,11 +134,14 @@ func (x *Index) Search(ctx context.Context, space string, vector []float32, scop
 	defer x.busy.Add(-1)
 	s := x.scratch.Get().(*search)
 	defer x.scratch.Put(s)
+	defer x.note(&err)
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	if x.closed {
-		return nil, ErrClosed
+	if err := x.usable(); err != nil {
+		return nil, err
 	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer caught(&err)
 	rows, err := s.plan(x, space, len(vector), scope)
 	if rows == 0 || err != nil {
 		return nil, err
@@ -240,22 +245,37 @@ func (s *search) run(ctx context.Context, k, few, candidates, cores int) ([]inde
 // each has the team do every task, whoever is free the next one.
 func (s *search) each(ctx context.Context, team []worker, do func(w *worker, t *task)) error {
 	s.next.Store(0)
-	work := func(w *worker) {
-		for {
-			i := int(s.next.Add(1)) - 1
-			if i >= len(s.tasks) || ctx.Err() != nil {
-				return
-			}
-			do(w, &s.tasks[i])
-		}
-	}
+	s.damaged.Store(false)
 	var others sync.WaitGroup
 	for i := range team[1:] {
-		others.Go(func() { work(&team[1+i]) })
+		others.Go(func() { s.labour(ctx, &team[1+i], do) })
 	}
-	work(&team[0])
+	s.labour(ctx, &team[0], do)
 	others.Wait()
+	if s.damaged.Load() {
+		return ErrBroken
+	}
 	return ctx.Err()
+}
+
+// labour does tasks until there are none.
+func (s *search) labour(ctx context.Context, w *worker, do func(w *worker, t *task)) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer s.caught()
+	for {
+		i := int(s.next.Add(1)) - 1
+		if i >= len(s.tasks) || ctx.Err() != nil {
+			return
+		}
+		do(w, &s.tasks[i])
+	}
+}
+
+// caught notes a fault of memory for the others.
+func (s *search) caught() {
+	if isFault(recover()) {
+		s.damaged.Store(true)
+	}
 }
 
 // measure counts how far each row of a task is, by its code.

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"unsafe"
 )
@@ -133,14 +134,18 @@ func openSegment(path, name string) (_ *segment, err error) {
 }
 
 // attach points the part at the mapped file and checks its directory.
-func (s *segment) attach(h *head) error {
+func (s *segment) attach(h *head) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer caught(&err)
 	at := s.sections
 	if h.sum(s.mapped[at.space:at.codes]) != h.headSum {
 		return ErrBroken
 	}
 	s.space = string(s.mapped[at.space : at.space+int64(h.space)])
-	s.sets = values[int64](s.mapped, at.sets, int(h.sets))
-	s.starts = values[uint32](s.mapped, at.starts, int(h.sets)+1)
+	// The directory was checked and has to stay as it was, whatever becomes of
+	// the file.
+	s.sets = slices.Clone(values[int64](s.mapped, at.sets, int(h.sets)))
+	s.starts = slices.Clone(values[uint32](s.mapped, at.starts, int(h.sets)+1))
 	s.codes = values[uint64](s.mapped, at.codes, s.blocks(s.n))
 	s.small = values[int8](s.mapped, at.small, s.stride*s.n)
 	s.scales = values[float32](s.mapped, at.scales, s.n)
@@ -157,6 +162,9 @@ func (s *segment) close() error {
 
 func (s *segment) readHalves(dst []byte, row int) error {
 	_, err := s.file.ReadAt(dst, s.sections.halves+int64(row)*int64(2*s.dims))
+	if errors.Is(err, io.EOF) {
+		return ErrBroken
+	}
 	if err != nil {
 		return fmt.Errorf("vector: the index cannot be read: %w", err)
 	}
