@@ -21,8 +21,9 @@ const (
 func (s *Server) tidy(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	var seen int64   // requests taken, a tick ago
-	var after uint64 // what the heap held after the last time; nothing at the start
+	var seen int64     // requests taken, a tick ago
+	var after uint64   // what the heap held after the last time; nothing at the start
+	given := int64(-1) // requests taken when the program's pages were given back
 	for {
 		select {
 		case <-ctx.Done():
@@ -35,6 +36,10 @@ func (s *Server) tidy(ctx context.Context, every time.Duration) {
 		if quiet && held() > after+worthwhile {
 			debug.FreeOSMemory()
 			after = held()
+		}
+		if quiet && given != taken {
+			unmapProgram()
+			given = taken
 		}
 	}
 }
