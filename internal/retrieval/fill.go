@@ -54,7 +54,9 @@ func (s *Service) fill(ctx context.Context, w *work) error {
 func (s *Service) setToFill(ctx context.Context, w *work, f *file.File, p *Profile) (*Set, error) {
 	set, err := s.cfg.Store.SetOf(ctx, f.ID, p.ID)
 	if err == nil && set.TextSeq > 0 {
-		return set, nil
+		// Its words come first: a file that is at its end is found by them, even
+		// where embedding failed.
+		return set, s.text.wait(ctx, set.TextSeq)
 	}
 	if err != nil && !errdefs.Is(err, errdefs.NotFound) {
 		return nil, err

@@ -14,7 +14,8 @@ import (
 const (
 	followLimit = 64               // sets asked for at once
 	followEvery = 15 * time.Second // though nobody told of any
-	indexPause  = time.Second      // after a fault of an index
+	indexPause  = time.Second      // after a fault of an index; twice as long after each further one
+	indexRest   = time.Minute      // at most
 )
 
 // follower brings what became visible into an index, in the order in which it
@@ -29,6 +30,7 @@ type follower struct {
 
 	mu      sync.Mutex
 	seq     int64
+	turn    int   // counts how often it went back
 	caught  bool  // it has once had everything since it began
 	fault   error // of the last attempt
 	changed chan struct{}
@@ -44,27 +46,32 @@ func (f *follower) nudge() { signal(f.wake) }
 
 // run follows until ctx ends.
 func (f *follower) run(ctx context.Context, log *slog.Logger) {
-	f.advance(f.start(), false, nil)
+	f.advance(0, f.start(), false)
+	rest := indexPause
 	for ctx.Err() == nil {
 		n, err := f.step(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			log.Warn("an index cannot take what is new; searches go on without it", "index", f.name, "err", err)
+			log.Warn("an index cannot take what is new; searches go on without it, and it is tried again", "index", f.name, "err", err)
 			f.restart()
-			f.advance(f.at(), false, err)
-			pause(ctx, nil, indexPause)
+			f.failed(err)
+			pause(ctx, nil, rest)
+			rest = min(2*rest, indexRest)
 		case n == 0:
-			f.advance(f.at(), true, nil)
+			rest = indexPause
 			pause(ctx, f.wake, followEvery)
+		default:
+			rest = indexPause
 		}
 	}
 }
 
 // step adds the next sets and gives how many there were.
 func (f *follower) step(ctx context.Context) (int, error) {
-	sets, err := f.after(ctx, f.at(), followLimit)
+	at, turn := f.at()
+	sets, err := f.after(ctx, at, followLimit)
 	if err != nil {
 		return 0, err
 	}
@@ -72,21 +79,35 @@ func (f *follower) step(ctx context.Context) (int, error) {
 		if err := f.add(ctx, set); err != nil {
 			return 0, err
 		}
-		f.advance(f.seqOf(set), false, nil)
+		f.advance(turn, f.seqOf(set), false)
+	}
+	if len(sets) == 0 {
+		f.advance(turn, at, true)
 	}
 	return len(sets), nil
 }
 
-func (f *follower) at() int64 {
+func (f *follower) at() (seq int64, turn int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.seq
+	return f.seq, f.turn
 }
 
-func (f *follower) advance(seq int64, caught bool, fault error) {
+func (f *follower) failed(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fault = fault
+	f.fault = err
+}
+
+// advance notes what was reached, unless the follower went back since the turn
+// in which it began.
+func (f *follower) advance(turn int, seq int64, caught bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if turn != f.turn {
+		return
+	}
+	f.fault = nil
 	f.caught = f.caught || caught
 	if seq > f.seq || caught {
 		f.seq = max(f.seq, seq)
@@ -102,6 +123,7 @@ func (f *follower) restart() {
 	defer f.mu.Unlock()
 	if kept := f.start(); kept < f.seq {
 		f.seq, f.caught = kept, false
+		f.turn++
 	}
 	signal(f.wake)
 }

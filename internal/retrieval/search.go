@@ -160,7 +160,7 @@ func (s *Service) search(ctx context.Context, targets []target, a *asked) (*Foun
 	if len(scope) == 0 || len(a.wordings) == 0 {
 		return out, nil
 	}
-	by, err := s.scales(a, p, scope, bySpace)
+	by, err := s.scales(ctx, a, p, scope, bySpace)
 	if err != nil {
 		return nil, err
 	}
@@ -175,11 +175,10 @@ func (s *Service) search(ctx context.Context, targets []target, a *asked) (*Foun
 }
 
 // scales finds what the scores of the two indexes are worth for a question.
-func (s *Service) scales(a *asked, p plan, scope index.Scope, bySpace map[*Profile]index.Scope) (scales, error) {
+func (s *Service) scales(ctx context.Context, a *asked, p plan, scope index.Scope, bySpace map[*Profile]index.Scope) (scales, error) {
 	by := scales{weight: p.weight, trust: 1}
 	var err error
-	if by.rarity, err = s.cfg.Lexical.Rarity(scope); err != nil {
-		s.text.restart()
+	if by.rarity, err = s.cfg.Lexical.Rarity(scope); err != nil && !s.without(ctx, s.text) {
 		return by, err
 	}
 	for profile := range bySpace {
@@ -225,7 +224,9 @@ func (s *Service) byWords(ctx context.Context, a *asked, scope index.Scope, n in
 	for _, text := range a.wordings {
 		hits, err := s.cfg.Lexical.Search(ctx, text, scope, n)
 		if err != nil {
-			s.text.restart()
+			if s.without(ctx, s.text) {
+				return nil, nil
+			}
 			return nil, err
 		}
 		if len(hits) > 0 {
@@ -252,7 +253,9 @@ func (s *Service) byMeaning(ctx context.Context, a *asked, bySpace map[*Profile]
 		for _, v := range vectors {
 			hits, err := s.cfg.Vectors.Search(ctx, p.Space, v, scope, n)
 			if err != nil {
-				s.vectors.restart()
+				if s.without(ctx, s.vectors) {
+					return nil, warning, nil
+				}
 				return nil, "", err
 			}
 			if len(hits) > 0 {
@@ -261,6 +264,13 @@ func (s *Service) byMeaning(ctx context.Context, a *asked, bySpace map[*Profile]
 		}
 	}
 	return all, warning, nil
+}
+
+// without reports whether a search goes on though an index failed: where it
+// turned out broken and is being filled again. The answer then says so.
+func (s *Service) without(ctx context.Context, f *follower) bool {
+	f.restart()
+	return ctx.Err() == nil && f.behind()
 }
 
 // passages reads the best candidates, leaves repetitions out, reranks, and

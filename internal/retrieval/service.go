@@ -39,9 +39,12 @@ type Config struct {
 	// Pause is the first pause after a fault; each further one is four times
 	// as long. 0 is 2 s.
 	Pause time.Duration
-	Now   func() time.Time // nil is time.Now
-	NewID func() string    // nil is random
-	Log   *slog.Logger     // nil discards
+	// Compact is how long what was deleted stays in the files of the indexes; 0
+	// is ten minutes.
+	Compact time.Duration
+	Now     func() time.Time // nil is time.Now
+	NewID   func() string    // nil is random
+	Log     *slog.Logger     // nil discards
 }
 
 // FileRoom judges rights on files and keeps them: *file.Service.
@@ -66,6 +69,7 @@ type Service struct {
 
 	bells    map[string]chan struct{} // by kind of work
 	settling chan struct{}            // the settings may ask for another profile
+	deleted  chan struct{}            // sets may be gone
 	settled  sync.Mutex               // held while profiles are settled
 	again    time.Time                // when faults of the next profile are forgotten
 	waiting  waiting
@@ -88,6 +92,9 @@ func New(cfg Config) *Service {
 	if cfg.Pause <= 0 {
 		cfg.Pause = 2 * time.Second
 	}
+	if cfg.Compact <= 0 {
+		cfg.Compact = 10 * time.Minute
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -102,6 +109,7 @@ func New(cfg Config) *Service {
 		owner:    rand.Text(),
 		bells:    map[string]chan struct{}{ReadFile: make(chan struct{}, 1), FillSet: make(chan struct{}, 1)},
 		settling: make(chan struct{}, 1),
+		deleted:  make(chan struct{}, 1),
 	}
 	s.text = newFollower("text", cfg.Lexical.Seq, cfg.Store.TextAfter, func(set Set) int64 { return set.TextSeq }, s.addText)
 	s.vectors = newFollower("vectors", cfg.Vectors.Seq, cfg.Store.VectorsAfter, func(set Set) int64 { return set.VectorSeq }, s.addVectors)
@@ -128,6 +136,7 @@ func (s *Service) Run(ctx context.Context) {
 	all.Go(func() { s.vectors.run(ctx, s.cfg.Log) })
 	all.Go(func() { s.renew(ctx) })
 	all.Go(func() { s.settle(ctx) })
+	all.Go(func() { s.compact(ctx) })
 	all.Go(func() { s.bench.watch(ctx, s.exists) })
 	for range s.cfg.Readers {
 		all.Go(func() { s.labour(ctx, ReadFile, s.read) })
@@ -150,6 +159,7 @@ func (s *Service) heard(e event.Event) {
 		s.text.nudge()
 		s.vectors.nudge()
 		s.ring(FillSet)
+		signal(s.deleted)
 	case event.Knowledge:
 		s.scopes.drop()
 		s.profiles.forget()
@@ -159,6 +169,7 @@ func (s *Service) heard(e event.Event) {
 		s.waiting.tellAll()
 		s.text.nudge()
 		s.vectors.nudge()
+		signal(s.deleted)
 		s.Wake()
 	}
 }

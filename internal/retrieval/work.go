@@ -18,6 +18,8 @@ const (
 	renewal   = 20 * time.Second // of the leases in hand
 	poll      = 15 * time.Second // for work that nobody told of
 	faultTime = time.Second      // after a fault of the database
+	// settleTime is how long the rows of a job are waited for when the server stops.
+	settleTime = 5 * time.Second
 
 	maxTries  = 4 // of a job that the server or an embedder failed
 	maxDeaths = 5 // claims of a job, so that no file stops the server for ever
@@ -43,8 +45,7 @@ func (e *stageError) Unwrap() error { return e.err }
 // labour takes one job of a kind after the other until ctx ends.
 func (s *Service) labour(ctx context.Context, kind string, do func(context.Context, *work) error) {
 	for ctx.Err() == nil {
-		now := s.cfg.Now()
-		job, err := s.cfg.Store.ClaimJob(ctx, kind, s.owner, now.Unix(), now.Add(lease).Unix())
+		job, err := s.claim(ctx, kind)
 		switch {
 		case ctx.Err() != nil:
 			if job != nil {
@@ -63,6 +64,14 @@ func (s *Service) labour(ctx context.Context, kind string, do func(context.Conte
 	}
 }
 
+// claim takes a job, and knows that it did even when the server stops meanwhile.
+func (s *Service) claim(ctx context.Context, kind string) (*Job, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	now := s.cfg.Now()
+	return s.cfg.Store.ClaimJob(ctx, kind, s.owner, now.Unix(), now.Add(lease).Unix())
+}
+
 // perform does one job and settles what becomes of it.
 func (s *Service) perform(ctx context.Context, job *Job, do func(context.Context, *work) error) {
 	at, cancel := context.WithCancelCause(ctx)
@@ -78,7 +87,11 @@ func (s *Service) perform(ctx context.Context, job *Job, do func(context.Context
 		s.giveBack(ctx, job, 0)
 		return
 	}
-	if err = s.conclude(ctx, job, err); err != nil {
+	// What is done is settled though the server stops: else it would be done
+	// again when the lease ends.
+	end, stop := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer stop()
+	if err = s.conclude(end, job, err); err != nil {
 		// The lease runs out, and somebody takes it up again.
 		s.cfg.Log.Warn("a job on a file could not be settled; it will be taken up again", "file", job.FileID, "kind", job.Kind, "err", err)
 	}
