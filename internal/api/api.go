@@ -14,6 +14,7 @@ import (
 	"portico/internal/api/route"
 	"portico/internal/auth"
 	"portico/internal/chat"
+	"portico/internal/conversation"
 	"portico/internal/file"
 	"portico/internal/knowledge"
 	"portico/internal/model"
@@ -25,17 +26,18 @@ import (
 // API holds what handlers need. All fields are set before Handler is called
 // and not changed afterwards.
 type API struct {
-	Auth      *auth.Service
-	Users     user.Store
-	Settings  *setting.Settings
-	Models    *model.Registry
-	ModelRows model.Store
-	Grants    access.Store
-	Chat      *chat.Service
-	Files     *file.Service
-	Knowledge *knowledge.Service
-	Retrieval *retrieval.Service
-	Doors     Doors
+	Auth          *auth.Service
+	Users         user.Store
+	Settings      *setting.Settings
+	Models        *model.Registry
+	ModelRows     model.Store
+	Grants        access.Store
+	Chat          *chat.Service
+	Files         *file.Service
+	Knowledge     *knowledge.Service
+	Conversations *conversation.Service
+	Retrieval     *retrieval.Service
+	Doors         Doors
 
 	Config Config
 	Log    *slog.Logger     // nil discards
@@ -62,6 +64,8 @@ func (a *API) Routes() []route.Route {
 		a.keyRoutes(),
 		a.adminConfigRoutes(),
 		a.userRoutes(),
+		a.ownRoutes(),
+		a.groupRoutes(),
 		a.modelRoutes(),
 		a.workspaceRoutes(),
 		a.completionRoutes(),
@@ -71,6 +75,8 @@ func (a *API) Routes() []route.Route {
 		a.fileRoutes(),
 		a.knowledgeRoutes(),
 		a.retrievalRoutes(),
+		a.chatRoutes(),
+		a.folderRoutes(),
 		a.appConfigRoutes(),
 		a.docsRoutes(),
 	} {

@@ -39,7 +39,7 @@ func (a *API) authRoutes() []route.Route {
 		},
 		{
 			Method: "POST", Path: base + "/update/profile", Op: "update_profile", Tag: "auths", Who: route.Verified,
-			Summary: "Change the caller's name and picture", Body: profileForm{}, Answer: personAnswer{}, Errors: []int{400},
+			Summary: "Change the caller's name, picture and what they say of themselves", Body: profileForm{}, Answer: personAnswer{}, Errors: []int{400},
 			MaxBody: 2 << 20, Handler: route.JSON(a.updateProfile),
 		},
 		{
@@ -136,8 +136,11 @@ type addForm struct {
 }
 
 type profileForm struct {
-	Name  *string `json:"name"`
-	Image *string `json:"profile_image_url"`
+	Name        *string `json:"name"`
+	Image       *string `json:"profile_image_url"`
+	Bio         *string `json:"bio"`
+	Gender      *string `json:"gender"`
+	DateOfBirth *string `json:"date_of_birth"` // YYYY-MM-DD
 }
 
 type timezoneForm struct {
@@ -176,15 +179,13 @@ type sessionAnswer struct {
 	Permissions setting.Permissions `json:"permissions"`
 }
 
-// ownSessionAnswer has more of the caller. What is not kept here is null.
+// ownSessionAnswer has more of the caller. What they did not say is null.
 type ownSessionAnswer struct {
 	sessionAnswer
-	Bio             *string `json:"bio"`
-	Gender          *string `json:"gender"`
-	DateOfBirth     *string `json:"date_of_birth"`
-	StatusEmoji     *string `json:"status_emoji"`
-	StatusMessage   *string `json:"status_message"`
-	StatusExpiresAt *int64  `json:"status_expires_at"`
+	ownStatus
+	Bio         *string `json:"bio"`
+	Gender      *string `json:"gender"`
+	DateOfBirth *string `json:"date_of_birth"`
 }
 
 type detailsAnswer struct {
@@ -277,11 +278,16 @@ func (a *API) ownSession(w http.ResponseWriter, r *http.Request, c *route.Call) 
 		return err
 	}
 	a.Auth.SetCookie(w, s)
-	return route.WriteJSON(w, http.StatusOK, ownSessionAnswer{sessionAnswer: out})
+	return route.WriteJSON(w, http.StatusOK, ownSessionAnswer{
+		sessionAnswer: out, ownStatus: a.statusOf(s.User),
+		Bio: orNull(s.User.Bio), Gender: orNull(s.User.Gender), DateOfBirth: orNull(s.User.DateOfBirth),
+	})
 }
 
 func (a *API) updateProfile(ctx context.Context, c *route.Call, in profileForm) (personAnswer, error) {
-	u, err := a.Auth.Change(ctx, c.Who.UserID, user.Change{Name: in.Name, ProfileImageURL: in.Image})
+	u, err := a.Auth.Change(ctx, c.Who.UserID, user.Change{
+		Name: in.Name, ProfileImageURL: in.Image, Bio: in.Bio, Gender: in.Gender, DateOfBirth: in.DateOfBirth,
+	})
 	if err != nil {
 		return personAnswer{}, err
 	}

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"net/http"
 
 	"portico/internal/access"
@@ -42,15 +41,15 @@ func (a *API) userRoutes() []route.Route {
 			Handler: a.searchUsers,
 		},
 		{
-			Method: "GET", Path: base + "/permissions", Op: "own_permissions", Tag: "users", Who: route.Verified,
-			Summary: "What the caller may do", Answer: setting.Permissions{},
-			Handler: route.NoBody(func(ctx context.Context, c *route.Call) (setting.Permissions, error) {
-				return a.Auth.Permissions(ctx, c.Who.UserID)
-			}),
-		},
-		{
 			Method: "GET", Path: base + "/default/permissions", Op: "default_permissions", Tag: "users", Who: route.Admin,
 			Summary: "What everybody may do", Answer: setting.Permissions{}, Handler: route.NoBody(a.defaultPermissions),
+		},
+		{
+			Method: "GET", Path: base + "/default/permissions/defaults", Op: "initial_permissions", Tag: "users", Who: route.Admin,
+			Summary: "What everybody may do while nobody changes it", Answer: setting.Permissions{},
+			Handler: route.NoBody(func(context.Context, *route.Call) (setting.Permissions, error) {
+				return setting.DefaultPermissions(), nil
+			}),
 		},
 		{
 			Method: "POST", Path: base + "/default/permissions", Op: "set_default_permissions", Tag: "users", Who: route.Admin,
@@ -58,24 +57,21 @@ func (a *API) userRoutes() []route.Route {
 			Handler: route.JSON(a.setDefaultPermissions),
 		},
 		{
-			Method: "GET", Path: base + "/user/settings", Op: "user_settings", Tag: "users", Who: route.Verified,
-			Summary: "What the caller's client keeps here", Answer: map[string]any{}, Handler: route.NoBody(a.userSettings),
-		},
-		{
-			Method: "POST", Path: base + "/user/settings/update", Op: "set_user_settings", Tag: "users", Who: route.Verified,
-			Summary: "Add to the JSON object that is kept for the caller's client", Body: map[string]any{}, Answer: map[string]any{}, Handler: a.setUserSettings,
-		},
-		{
-			Method: "GET", Path: base + "/user/info", Op: "user_info", Tag: "users", Who: route.Verified,
-			Summary: "What the caller told about themselves", Answer: map[string]any{}, Handler: route.NoBody(a.userInfo),
-		},
-		{
-			Method: "POST", Path: base + "/user/info/update", Op: "set_user_info", Tag: "users", Who: route.Verified,
-			Summary: "Add to what the caller told about themselves", Body: map[string]any{}, Answer: map[string]any{}, Handler: a.setUserInfo,
-		},
-		{
 			Method: "GET", Path: base + "/{id}", Op: "user", Tag: "users", Who: route.Admin,
 			Summary: "One person", Answer: oneUserAnswer{}, Errors: []int{404}, Handler: a.oneUser,
+		},
+		{
+			Method: "GET", Path: base + "/{id}/groups", Op: "user_groups", Tag: "users", Who: route.Admin,
+			Summary: "The groups that somebody is in", Answer: []groupSheet{}, Errors: []int{404}, Handler: byID(a.groupsWith),
+		},
+		{
+			Method: "GET", Path: base + "/{id}/preview", Op: "preview_user", Tag: "users", Who: route.Admin,
+			Summary: "What somebody may use", Answer: userPreview{}, Errors: []int{404}, Handler: a.previewUser,
+		},
+		{
+			Method: "GET", Path: base + "/{id}/active", Op: "user_active", Tag: "users", Who: route.Verified,
+			Summary: "Whether somebody did something within the last minutes", Answer: activeAnswer{}, Errors: []int{404},
+			Handler: byID(a.userActive),
 		},
 		{
 			Method: "POST", Path: base + "/{id}/update", Also: []string{base + "/{id}/update/role"}, Op: "update_user", Tag: "users", Who: route.Admin,
@@ -112,29 +108,27 @@ type usersAnswer struct {
 
 // userAnswer is all of a person. What is not kept here is null.
 type userAnswer struct {
-	ID              string          `json:"id"`
-	Email           string          `json:"email"`
-	Username        *string         `json:"username"`
-	Role            user.Role       `json:"role"`
-	Name            string          `json:"name"`
-	Image           string          `json:"profile_image_url"`
-	Banner          *string         `json:"profile_banner_image_url"`
-	Bio             *string         `json:"bio"`
-	Gender          *string         `json:"gender"`
-	DateOfBirth     *string         `json:"date_of_birth"`
-	Timezone        *string         `json:"timezone"`
-	Presence        *string         `json:"presence_state"`
-	StatusEmoji     *string         `json:"status_emoji"`
-	StatusMessage   *string         `json:"status_message"`
-	StatusExpiresAt *int64          `json:"status_expires_at"`
-	Info            json.RawMessage `json:"info"`
-	Settings        json.RawMessage `json:"settings"`
-	OAuth           *string         `json:"oauth"`
-	SCIM            *string         `json:"scim"`
-	LastActiveAt    int64           `json:"last_active_at"`
-	UpdatedAt       int64           `json:"updated_at"`
-	CreatedAt       int64           `json:"created_at"`
-	GroupIDs        []string        `json:"group_ids"`
+	ID          string    `json:"id"`
+	Email       string    `json:"email"`
+	Username    *string   `json:"username"`
+	Role        user.Role `json:"role"`
+	Name        string    `json:"name"`
+	Image       string    `json:"profile_image_url"`
+	Banner      *string   `json:"profile_banner_image_url"`
+	Bio         *string   `json:"bio"`
+	Gender      *string   `json:"gender"`
+	DateOfBirth *string   `json:"date_of_birth"`
+	Timezone    *string   `json:"timezone"`
+	Presence    *string   `json:"presence_state"`
+	ownStatus
+	Info         json.RawMessage `json:"info"`
+	Settings     json.RawMessage `json:"settings"`
+	OAuth        *string         `json:"oauth"`
+	SCIM         *string         `json:"scim"`
+	LastActiveAt int64           `json:"last_active_at"`
+	UpdatedAt    int64           `json:"updated_at"`
+	CreatedAt    int64           `json:"created_at"`
+	GroupIDs     []string        `json:"group_ids"`
 }
 
 type peopleAnswer struct {
@@ -145,14 +139,12 @@ type peopleAnswer struct {
 // foundAnswer is somebody in a list. What is not kept here is null.
 type foundAnswer struct {
 	personAnswer
-	Bio             *string       `json:"bio"`
-	Timezone        *string       `json:"timezone"`
-	StatusEmoji     *string       `json:"status_emoji"`
-	StatusMessage   *string       `json:"status_message"`
-	StatusExpiresAt *int64        `json:"status_expires_at"`
-	LastActiveAt    int64         `json:"last_active_at"`
-	IsActive        bool          `json:"is_active"` // within the last minutes
-	Groups          []groupAnswer `json:"groups"`
+	ownStatus
+	Bio          *string       `json:"bio"`
+	Timezone     *string       `json:"timezone"`
+	LastActiveAt int64         `json:"last_active_at"`
+	IsActive     bool          `json:"is_active"` // within the last minutes
+	Groups       []groupAnswer `json:"groups"`
 }
 
 // groupAnswer names a group.
@@ -176,13 +168,14 @@ type userForm struct {
 	Password *string    `json:"password"`
 }
 
-func userOf(u *user.User, groups []string) userAnswer {
+func (a *API) userOf(u *user.User, groups []string) userAnswer {
 	out := userAnswer{
 		ID: u.ID, Email: u.Email, Role: u.Role, Name: u.Name, Image: imageOf(u),
 		Info: rawOrNull(u.Info), Settings: rawOrNull(u.Settings),
 		LastActiveAt: u.LastActiveAt, UpdatedAt: u.UpdatedAt, CreatedAt: u.CreatedAt, GroupIDs: notNil(groups),
+		Timezone: orNull(u.Timezone), Bio: orNull(u.Bio), Gender: orNull(u.Gender), DateOfBirth: orNull(u.DateOfBirth),
+		ownStatus: a.statusOf(u),
 	}
-	out.Timezone = orNull(u.Timezone)
 	return out
 }
 
@@ -219,7 +212,7 @@ func (a *API) listUsers(w http.ResponseWriter, r *http.Request, _ *route.Call) e
 	}
 	out := usersAnswer{Users: make([]userAnswer, 0, len(found)), Total: total}
 	for _, u := range found {
-		out.Users = append(out.Users, userOf(u, groups[u.ID]))
+		out.Users = append(out.Users, a.userOf(u, groups[u.ID]))
 	}
 	return route.WriteJSON(w, http.StatusOK, out)
 }
@@ -249,22 +242,32 @@ func (a *API) people(ctx context.Context, f user.Filter, whole bool) (peopleAnsw
 	if err != nil {
 		return peopleAnswer{}, err
 	}
-	out := peopleAnswer{Users: make([]foundAnswer, 0, len(found)), Total: total}
+	out, err := a.found(ctx, found, whole)
+	return peopleAnswer{out, total}, err
+}
+
+// found describes people; see people.
+func (a *API) found(ctx context.Context, people []*user.User, whole bool) ([]foundAnswer, error) {
 	var groups map[string][]groupAnswer
 	if whole {
-		if groups, err = a.groupsOf(ctx, found); err != nil {
-			return peopleAnswer{}, err
+		var err error
+		if groups, err = a.groupsOf(ctx, people); err != nil {
+			return nil, err
 		}
 	}
-	for _, u := range found {
-		p := foundAnswer{personAnswer: personOf(u), LastActiveAt: u.LastActiveAt, IsActive: a.active(u), Groups: notNil(groups[u.ID])}
+	out := make([]foundAnswer, 0, len(people))
+	for _, u := range people {
+		p := foundAnswer{
+			personAnswer: personOf(u), ownStatus: a.statusOf(u), Bio: orNull(u.Bio),
+			LastActiveAt: u.LastActiveAt, IsActive: a.active(u), Groups: notNil(groups[u.ID]),
+		}
 		p.Image = imageOf(u)
 		if whole {
 			p.Timezone = orNull(u.Timezone)
 		} else {
 			p.Email = ""
 		}
-		out.Users = append(out.Users, p)
+		out = append(out, p)
 	}
 	return out, nil
 }
@@ -319,7 +322,7 @@ func (a *API) writeUser(w http.ResponseWriter, r *http.Request, u *user.User) er
 	for i, g := range out.Groups {
 		ids[i] = g.ID
 	}
-	out.userAnswer = userOf(u, ids)
+	out.userAnswer = a.userOf(u, ids)
 	return route.WriteJSON(w, http.StatusOK, out)
 }
 
@@ -329,6 +332,16 @@ func (a *API) keepFounder(ctx context.Context, who *access.Principal, id string)
 	founder, err := a.founder(ctx)
 	if err == nil && id == founder && who.UserID != id {
 		err = errdefs.New(errdefs.Forbidden, "The first administrator's account is changed by its owner alone.")
+	}
+	return err
+}
+
+// keepFounding fails when the first administrator would stop being one, also by
+// their own hand.
+func (a *API) keepFounding(ctx context.Context, id string) error {
+	founder, err := a.founder(ctx)
+	if err == nil && id == founder {
+		err = errdefs.New(errdefs.Forbidden, "The first administrator stays an administrator.")
 	}
 	return err
 }
@@ -355,6 +368,11 @@ func (a *API) updateUser(w http.ResponseWriter, r *http.Request, c *route.Call) 
 	id := r.PathValue("id")
 	if err := a.keepFounder(r.Context(), c.Who, id); err != nil {
 		return err
+	}
+	if in.Role != nil && in.Role.Valid() && *in.Role != user.Admin {
+		if err := a.keepFounding(r.Context(), id); err != nil {
+			return err
+		}
 	}
 	if in.Password != nil && *in.Password != "" { // forms send it empty
 		if err := a.Auth.CheckPassword(*in.Password); err != nil {
@@ -409,83 +427,4 @@ func (a *API) setDefaultPermissions(ctx context.Context, c *route.Call, in setti
 		return nil, err
 	}
 	return a.defaultPermissions(ctx, c)
-}
-
-func (a *API) userSettings(ctx context.Context, c *route.Call) (json.RawMessage, error) {
-	u, err := a.Users.UserByID(ctx, c.Who.UserID)
-	if err != nil {
-		return nil, err
-	}
-	return rawOrNull(u.Settings), nil
-}
-
-// setUserSettings lays the members that are given over those that are kept.
-func (a *API) setUserSettings(w http.ResponseWriter, r *http.Request, c *route.Call) error {
-	var in map[string]json.RawMessage
-	if err := route.Decode(w, r, c, &in); err != nil {
-		return err
-	}
-	if ui := in["ui"]; len(ui) > 0 && ui[0] != '{' && string(ui) != "null" {
-		return route.Fault("dict_type", []any{"body", "ui"}, "Input should be a valid dictionary", nil)
-	}
-	u, err := a.Users.UserByID(r.Context(), c.Who.UserID)
-	if err != nil {
-		return err
-	}
-	body, err := laidOver(u.Settings, in)
-	if err != nil {
-		return err
-	}
-	text := string(body)
-	if _, err := a.Auth.Change(r.Context(), c.Who.UserID, user.Change{Settings: &text}); err != nil {
-		return err
-	}
-	return route.WriteBody(w, http.StatusOK, body)
-}
-
-// laidOver gives a kept JSON object with members added or replaced.
-func laidOver(kept string, in map[string]json.RawMessage) ([]byte, error) {
-	all := map[string]json.RawMessage{}
-	if kept != "" {
-		if err := json.Unmarshal([]byte(kept), &all); err != nil {
-			return nil, err
-		}
-	}
-	maps.Copy(all, in)
-	body, err := route.Marshal(all)
-	if err != nil {
-		return nil, err
-	}
-	if len(body) > 1<<20 {
-		return nil, errdefs.New(errdefs.TooLarge, "All that is kept of you would be larger than 1 MiB.")
-	}
-	return body, nil
-}
-
-func (a *API) userInfo(ctx context.Context, c *route.Call) (json.RawMessage, error) {
-	u, err := a.Users.UserByID(ctx, c.Who.UserID)
-	if err != nil {
-		return nil, err
-	}
-	return rawOrNull(u.Info), nil
-}
-
-func (a *API) setUserInfo(w http.ResponseWriter, r *http.Request, c *route.Call) error {
-	var in map[string]json.RawMessage
-	if err := route.Decode(w, r, c, &in); err != nil {
-		return err
-	}
-	u, err := a.Users.UserByID(r.Context(), c.Who.UserID)
-	if err != nil {
-		return err
-	}
-	body, err := laidOver(u.Info, in)
-	if err != nil {
-		return err
-	}
-	text := string(body)
-	if _, err := a.Auth.Change(r.Context(), c.Who.UserID, user.Change{Info: &text}); err != nil {
-		return err
-	}
-	return route.WriteBody(w, http.StatusOK, body)
 }

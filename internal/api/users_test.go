@@ -138,7 +138,7 @@ func TestUserUpdate(t *testing.T) {
 		"no role":           {s.User.ID, map[string]any{"role": "king"}, 400},
 		"short password":    {s.User.ID, map[string]any{"name": "Changed", "password": "x"}, 400},
 		"nobody":            {"nobody", map[string]any{"name": "x"}, 404},
-		"last admin":        {s.Admin.ID, map[string]any{"role": "user"}, 409},
+		"first admin":       {s.Admin.ID, map[string]any{"role": "user"}, 403},
 	} {
 		if a := update(c.id, c.change); a.Status != c.want {
 			t.Errorf("%s: %d %s", name, a.Status, a.Body)

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"portico/internal/errdefs"
 	"portico/internal/user"
@@ -121,12 +122,37 @@ func (s *Service) Change(ctx context.Context, userID string, c user.Change) (*us
 	if c.Role != nil && !c.Role.Valid() {
 		return nil, errdefs.New(errdefs.Invalid, "The role must be admin, user or pending.")
 	}
+	if err := checkAbout(&c); err != nil {
+		return nil, err
+	}
 	u, err := s.users.UpdateUser(ctx, userID, c, s.now().Unix())
 	if err != nil {
 		return nil, internal(err)
 	}
 	s.people.drop(userID)
 	return u, nil
+}
+
+// checkAbout bounds what people say of themselves.
+func checkAbout(c *user.Change) error {
+	for _, text := range []struct {
+		name  string
+		value *string
+		most  int
+	}{
+		{"bio", c.Bio, 16 << 10}, {"gender", c.Gender, 256},
+		{"status_emoji", c.StatusEmoji, 256}, {"status_message", c.StatusMessage, 4 << 10},
+	} {
+		if text.value != nil && len(*text.value) > text.most {
+			return errdefs.Newf(errdefs.Invalid, "%s is too long: it may have at most %d bytes.", text.name, text.most)
+		}
+	}
+	if day := c.DateOfBirth; day != nil && *day != "" {
+		if _, err := time.Parse(time.DateOnly, *day); err != nil {
+			return errdefs.New(errdefs.Unprocessable, "date_of_birth is not a date. Write it like 1990-12-31.").WithCause(err)
+		}
+	}
+	return nil
 }
 
 // Delete removes an account with all that belongs to it. The last

@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -194,7 +195,10 @@ func (s *Service) observe(e event.Event) {
 			s.unknown.forget(hash)
 			s.keys.drop(hash)
 		}
-	case event.Group, event.Reset:
+	case event.Group:
+		// Who comes or goes is told of by name.
+		s.people.dropAll(func(p *person) bool { return slices.Contains(p.groups, e.ID) })
+	case event.Reset:
 		s.people.reset()
 		s.keys.reset()
 		s.emails.reset()

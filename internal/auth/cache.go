@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"hash/maphash"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -143,6 +144,17 @@ func (c *cache[K, V]) drop(k K) {
 	p.mu.Lock()
 	delete(p.values, k)
 	p.mu.Unlock()
+}
+
+// dropAll forgets the values that stale picks.
+func (c *cache[K, V]) dropAll(stale func(V) bool) {
+	c.epoch.Add(1)
+	for i := range c.parts {
+		p := &c.parts[i]
+		p.mu.Lock()
+		maps.DeleteFunc(p.values, func(_ K, v V) bool { return stale(v) })
+		p.mu.Unlock()
+	}
 }
 
 // reset forgets all values.

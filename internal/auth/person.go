@@ -10,6 +10,7 @@ import (
 
 	"portico/internal/access"
 	"portico/internal/errdefs"
+	"portico/internal/setting"
 	"portico/internal/user"
 )
 
@@ -21,7 +22,9 @@ type person struct {
 	groups  []string // sorted
 	stamp   string
 	revoked map[string]struct{} // jtis of tokens that were signed out
-	// keysByGroup tells that a group lets them use API keys.
+	// granted is what any group of theirs lets them do; keysByGroup is what that
+	// says of API keys, which is asked at every request.
+	granted     setting.Permissions
 	keysByGroup bool
 
 	byToken, byHeader, bySystem *access.Principal
@@ -48,7 +51,7 @@ func (s *Service) readPerson(ctx context.Context, id string) (*person, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := s.users.GroupsOf(ctx, id)
+	groups, err := s.users.GroupsWith(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -56,34 +59,26 @@ func (s *Service) readPerson(ctx context.Context, id string) (*person, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &person{user: u, stamp: cred.Stamp, groups: slices.Sorted(slices.Values(groups)), revoked: map[string]struct{}{}}
+	p := &person{user: u, stamp: cred.Stamp, granted: setting.Permissions{}, revoked: map[string]struct{}{}}
 	for _, jti := range jtis {
 		p.revoked[jti] = struct{}{}
 	}
-	if p.keysByGroup, err = s.groupsAllowKeys(ctx, groups); err != nil {
-		return nil, err
+	for _, g := range groups {
+		p.groups = append(p.groups, g.ID)
+		own, err := setting.ParsePermissions([]byte(g.Permissions))
+		if err != nil {
+			s.log.Warn("the permissions of a group make no sense and are left out", "group", g.ID, "err", err)
+			continue
+		}
+		p.granted.Add(own)
 	}
+	slices.Sort(p.groups)
+	p.keysByGroup = p.granted.Has("features.api_keys")
 	p.seen.id = id
 	p.byToken = s.principal(p, access.ByToken, nil)
 	p.byHeader = s.principal(p, access.ByHeader, nil)
 	p.bySystem = s.principal(p, access.BySystem, nil)
 	return p, nil
-}
-
-func (s *Service) groupsAllowKeys(ctx context.Context, ids []string) (bool, error) {
-	for _, id := range ids {
-		g, err := s.users.GroupByID(ctx, id)
-		if errdefs.Is(err, errdefs.NotFound) {
-			continue // deleted a moment ago
-		}
-		if err != nil {
-			return false, err
-		}
-		if allowsKeys([]byte(g.Permissions)) {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // Principal gives somebody as the caller of what is done in their name, such

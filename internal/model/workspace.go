@@ -1,9 +1,11 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -348,4 +350,24 @@ func completeMeta(raw json.RawMessage) json.RawMessage {
 		}
 	}
 	return doc.Append(nil, nil, set)
+}
+
+// Active gives the workspace and base models that who may use now, by name, and
+// counts all that there are.
+func (g *Registry) Active(ctx context.Context, who *access.Principal) (usable []Sheet, all int, err error) {
+	s, err := g.current(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, e := range s.entries {
+		if !e.active || e.base == nil {
+			continue
+		}
+		all++
+		if e.usable(&g.cfg.Policy, who) {
+			usable = append(usable, Sheet{Row: &Row{ID: e.ID, Name: e.name}})
+		}
+	}
+	slices.SortFunc(usable, func(a, b Sheet) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	return usable, all, nil
 }

@@ -138,13 +138,18 @@ func checkPermissions(raw json.RawMessage) error {
 	return err
 }
 
-func permissionDefaults() json.RawMessage {
+// DefaultPermissions is what everybody may do while nobody changes it.
+func DefaultPermissions() Permissions {
 	all := Permissions{}
 	for i := range permissions {
 		p := &permissions[i]
 		all.set(p.area, p.name, p.on)
 	}
-	raw, err := json.Marshal(all)
+	return all
+}
+
+func permissionDefaults() json.RawMessage {
+	raw, err := json.Marshal(DefaultPermissions())
 	if err != nil {
 		panic(err) // a map of maps of bools
 	}

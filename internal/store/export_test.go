@@ -20,7 +20,8 @@ func Migrate(ctx context.Context, db *DB, files fs.FS) error { return db.migrate
 // Made gives the statements that the dialect of db has or makes.
 func (db *DB) Made() []string {
 	d := db.dialect
-	all := []string{string(d.countFound())}
+	all := []string{string(d.countFound()), string(d.usersByID()), string(d.groupsOfEach()), string(d.membersAdded()),
+		string(d.membersRemoved()), string(d.presentIn("users")), string(d.presentIn("groups"))}
 	for _, q := range []query{d.hasSchema, d.lockStart, d.lockUsers, d.notify, d.insertChunks,
 		d.setsOfFiles(), d.liveSets(), d.filesOfSets(), d.unusedSets(), d.chunksAt(),
 		d.modelsNaming(), d.grantsOfEach(), d.unlinkFiles(), d.ownFiles(), d.elsewhere(), d.deleteDirectories()} {

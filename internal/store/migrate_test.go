@@ -151,7 +151,7 @@ func TestMigrationChanged(t *testing.T) {
 // is left, and the next start can run it.
 func TestMigrateStopped(t *testing.T) {
 	t.Parallel()
-	rename := strings.NewReplacer("CREATE TABLE ", "CREATE TABLE new_", "CREATE INDEX ", "CREATE INDEX new_", " ON DELETE", " ON DELETE",
+	rename := strings.NewReplacer("CREATE TABLE ", "CREATE TABLE new_", "CREATE INDEX ", "CREATE INDEX new_", "ALTER TABLE ", "ALTER TABLE new_", " ON DELETE", " ON DELETE",
 		" ON ", " ON new_", "REFERENCES ", "REFERENCES new_", "INSERT INTO ", "INSERT INTO new_")
 	for _, i := range []int{0, 2} {
 		engine := engines[i]

@@ -13,10 +13,11 @@ import (
 )
 
 const (
-	userColumns = `id, email, name, role, profile_image_url, timezone, settings, info, last_active_at, created_at, updated_at`
+	userColumns = `id, email, name, role, profile_image_url, timezone, settings, info, last_active_at, created_at, updated_at,
+		bio, gender, date_of_birth, status_emoji, status_message, status_expires_at`
 
 	anyUser    query = `SELECT CASE WHEN EXISTS (SELECT 1 FROM users) THEN 1 ELSE 0 END`
-	insertUser query = `INSERT INTO users (` + userColumns + `, search) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+	insertUser query = `INSERT INTO users (` + userColumns + `, search) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
 
 	userByID    query = `SELECT ` + userColumns + ` FROM users WHERE id = $1`
 	userByEmail query = `SELECT ` + userColumns + ` FROM users WHERE email = $1`
@@ -24,7 +25,10 @@ const (
 
 	updateUser query = `UPDATE users SET email = COALESCE($2, email), name = COALESCE($3, name), role = COALESCE($4, role),
 		profile_image_url = COALESCE($5, profile_image_url), timezone = COALESCE($6, timezone),
-		settings = COALESCE($7, settings), info = COALESCE($8, info), updated_at = $9
+		settings = COALESCE($7, settings), info = COALESCE($8, info), updated_at = $9,
+		bio = COALESCE($10, bio), gender = COALESCE($11, gender), date_of_birth = COALESCE($12, date_of_birth),
+		status_emoji = COALESCE($13, status_emoji), status_message = COALESCE($14, status_message),
+		status_expires_at = COALESCE($15, status_expires_at)
 		WHERE id = $1 RETURNING ` + userColumns
 	updateSearch query = `UPDATE users SET search = $2 WHERE id = $1`
 	touchUser    query = `UPDATE users SET last_active_at = $2 WHERE id = $1 AND last_active_at < $2`
@@ -40,7 +44,8 @@ const (
 func scanUser(s scanner) (*user.User, error) {
 	u := new(user.User)
 	err := s.Scan(&u.ID, &u.Email, &u.Name, &u.Role, &u.ProfileImageURL, &u.Timezone,
-		&u.Settings, &u.Info, &u.LastActiveAt, &u.CreatedAt, &u.UpdatedAt)
+		&u.Settings, &u.Info, &u.LastActiveAt, &u.CreatedAt, &u.UpdatedAt,
+		&u.Bio, &u.Gender, &u.DateOfBirth, &u.StatusEmoji, &u.StatusMessage, &u.StatusExpiresAt)
 	return u, err
 }
 
@@ -55,7 +60,8 @@ func (db *DB) CreateUser(ctx context.Context, u *user.User, passwordHash, stamp 
 			}
 		}
 		if _, err := t.exec(ctx, insertUser, u.ID, email, u.Name, string(u.Role), u.ProfileImageURL, u.Timezone,
-			u.Settings, u.Info, u.LastActiveAt, u.CreatedAt, u.UpdatedAt, searchText(u.Name, email)); err != nil {
+			u.Settings, u.Info, u.LastActiveAt, u.CreatedAt, u.UpdatedAt,
+			u.Bio, u.Gender, u.DateOfBirth, u.StatusEmoji, u.StatusMessage, u.StatusExpiresAt, searchText(u.Name, email)); err != nil {
 			return err
 		}
 		if _, err := t.exec(ctx, insertCredential, u.ID, passwordHash, stamp); err != nil {
@@ -97,6 +103,25 @@ func (db *DB) UserByEmail(ctx context.Context, email string) (_ *user.User, err 
 	return one(ctx, db, scanUser, userByEmail, strings.ToLower(email))
 }
 
+// usersByID reads all people of a list of ids.
+func (d *dialect) usersByID() query {
+	return query(`SELECT ` + userColumns + ` FROM users WHERE id IN (` + d.texts + `)`)
+}
+
+// UsersByID implements user.Store.
+func (db *DB) UsersByID(ctx context.Context, ids []string) (_ map[string]*user.User, err error) {
+	defer fault(&err, "user")
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found, err := list(ctx, db, scanUser, db.dialect.usersByID(), texts(ids))
+	byID := make(map[string]*user.User, len(found))
+	for _, u := range found {
+		byID[u.ID] = u
+	}
+	return byID, err
+}
+
 // CountUsers implements user.Store.
 func (db *DB) CountUsers(ctx context.Context) (_ int, err error) {
 	defer fault(&err, "user")
@@ -117,7 +142,8 @@ func (db *DB) UpdateUser(ctx context.Context, id string, c user.Change, now int6
 			}
 		}
 		if u, err = one(ctx, db, scanUser, updateUser, id, c.Email, c.Name, (*string)(c.Role),
-			c.ProfileImageURL, c.Timezone, c.Settings, c.Info, now); err != nil {
+			c.ProfileImageURL, c.Timezone, c.Settings, c.Info, now,
+			c.Bio, c.Gender, c.DateOfBirth, c.StatusEmoji, c.StatusMessage, c.StatusExpiresAt); err != nil {
 			return err
 		}
 		if c.Email != nil || c.Name != nil {

@@ -28,6 +28,14 @@ type User struct {
 	Role            Role   `json:"role"`
 	ProfileImageURL string `json:"profile_image_url"`
 	Timezone        string `json:"timezone,omitempty"`
+	// What people say of themselves; empty is nothing said.
+	Bio         string `json:"bio,omitempty"`
+	Gender      string `json:"gender,omitempty"`
+	DateOfBirth string `json:"date_of_birth,omitempty"` // YYYY-MM-DD
+	// The status is over at StatusExpiresAt; 0 is never.
+	StatusEmoji     string `json:"status_emoji,omitempty"`
+	StatusMessage   string `json:"status_message,omitempty"`
+	StatusExpiresAt int64  `json:"status_expires_at,omitempty"`
 	// Settings and Info are JSON objects of the client's own making, or empty.
 	Settings     string `json:"-"`
 	Info         string `json:"-"`
@@ -37,13 +45,16 @@ type User struct {
 }
 
 // Group is a set of people that grants can name. Permissions is a JSON object
-// of the shape of setting "user.permissions", or empty.
+// of the shape of setting "user.permissions", or empty; Data and Meta are JSON
+// objects of the client's own making, or empty.
 type Group struct {
 	ID          string `json:"id"`
 	UserID      string `json:"user_id"` // who made it
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	Permissions string `json:"-"`
+	Data        string `json:"-"`
+	Meta        string `json:"-"`
 	CreatedAt   int64  `json:"created_at"`
 	UpdatedAt   int64  `json:"updated_at"`
 }
@@ -51,6 +62,8 @@ type Group struct {
 // Change is an update: nil leaves a field as it is.
 type Change struct {
 	Email, Name, ProfileImageURL, Timezone, Settings, Info *string
+	Bio, Gender, DateOfBirth, StatusEmoji, StatusMessage   *string
+	StatusExpiresAt                                        *int64
 	Role                                                   *Role
 }
 
@@ -72,6 +85,9 @@ type Store interface {
 	CreateUser(ctx context.Context, u *User, passwordHash, stamp string, first bool) error
 	UserByID(ctx context.Context, id string) (*User, error)
 	UserByEmail(ctx context.Context, email string) (*User, error)
+	// UsersByID gives many people in one statement. Who is nobody is not in the
+	// answer.
+	UsersByID(ctx context.Context, ids []string) (map[string]*User, error)
 	Users(ctx context.Context, f Filter) (page []*User, total int, err error)
 	CountUsers(ctx context.Context) (int, error)
 	// UpdateUser and DeleteUser refuse, with errdefs.Conflict, what would leave
@@ -84,6 +100,8 @@ type Store interface {
 	CreateGroup(ctx context.Context, g *Group) error
 	GroupByID(ctx context.Context, id string) (*Group, error)
 	Groups(ctx context.Context) ([]*Group, error)
+	// GroupsWith gives the groups of one person, in one statement.
+	GroupsWith(ctx context.Context, userID string) ([]*Group, error)
 	UpdateGroup(ctx context.Context, g *Group) error
 	DeleteGroup(ctx context.Context, id string) error
 	// AddMembers and RemoveMembers emit a "user" event for each member, since
@@ -91,8 +109,20 @@ type Store interface {
 	AddMembers(ctx context.Context, groupID string, userIDs []string) error
 	RemoveMembers(ctx context.Context, groupID string, userIDs []string) error
 	Members(ctx context.Context, groupID string) ([]string, error)
+	// SetMembers makes these people, and nobody else, the members of a group. It
+	// emits a "user" event for each who comes or goes.
+	SetMembers(ctx context.Context, groupID string, userIDs []string) error
+	// PeopleIn gives members of a group by name, up to limit.
+	PeopleIn(ctx context.Context, groupID string, limit int) ([]*User, error)
+	// CountMembers counts the members of each group that has any.
+	CountMembers(ctx context.Context) (map[string]int, error)
 	GroupsOf(ctx context.Context, userID string) ([]string, error)
 	// GroupsOfEach is GroupsOf for many people in one statement. Who is in no
 	// group, or is nobody, is not in the answer.
 	GroupsOfEach(ctx context.Context, userIDs []string) (map[string][]string, error)
+	// Absent gives those of the ids of people, and of groups, that nobody has.
+	Absent(ctx context.Context, userIDs, groupIDs []string) ([]string, error)
+	// Tx runs fn in one transaction: what fn does with its context is done
+	// together or not at all.
+	Tx(ctx context.Context, fn func(ctx context.Context) error) error
 }

@@ -11,7 +11,7 @@ import (
 
 func testGroups(t *testing.T, f *Fixture) {
 	db, ctx := f.DB, t.Context()
-	g := &user.Group{ID: "g", UserID: "a", Name: "Grüße", Description: "d", Permissions: `{"chat":{}}`, CreatedAt: 2, UpdatedAt: 3}
+	g := &user.Group{ID: "g", UserID: "a", Name: "Grüße", Description: "d", Permissions: `{"chat":{}}`, Data: `{"config":{"share":false}}`, Meta: `{}`, CreatedAt: 2, UpdatedAt: 3}
 	first := &user.Group{ID: "h", Name: "Grüße", CreatedAt: 1}
 	must(t, db.CreateGroup(ctx, g))
 	must(t, db.CreateGroup(ctx, first)) // names need not differ
@@ -24,7 +24,7 @@ func testGroups(t *testing.T, f *Fixture) {
 	must(t, err)
 	equal(t, all, []*user.Group{first, g})
 
-	g.Name, g.Description, g.Permissions, g.UpdatedAt = "n", "", "", 9
+	g.Name, g.Description, g.Permissions, g.Data, g.Meta, g.UpdatedAt = "n", "", "", "", `{"a":1}`, 9
 	must(t, db.UpdateGroup(ctx, g))
 	f.told(t, event.Event{Topic: event.Group, ID: "g"})
 	got, err = db.GroupByID(ctx, "g")
@@ -58,6 +58,22 @@ func testMembers(t *testing.T, f *Fixture) {
 	groups, err := db.GroupsOf(ctx, "a")
 	must(t, err)
 	equal(t, groups, []string{"g", "h"})
+	with, err := db.GroupsWith(ctx, "a")
+	must(t, err)
+	equal(t, with, []*user.Group{{ID: "g"}, {ID: "h"}})
+	people, err := db.PeopleIn(ctx, "g", 2)
+	must(t, err)
+	equal(t, []string{people[0].ID, people[1].ID}, []string{"a", "b"})
+	counts, err := db.CountMembers(ctx)
+	must(t, err)
+	equal(t, counts, map[string]int{"g": 3, "h": 1})
+	absent, err := db.Absent(ctx, []string{"a", "x"}, []string{"g", "y"})
+	must(t, err)
+	equal(t, absent, []string{"x", "y"})
+	byID, err := db.UsersByID(ctx, []string{"b", "x"})
+	must(t, err)
+	equal(t, len(byID), 1)
+	equal(t, byID["b"].Name, "Name b")
 	before := db.Statements()
 	each, err := db.GroupsOfEach(ctx, []string{"c", "nobody", `"`, "a"})
 	must(t, err)
@@ -73,6 +89,12 @@ func testMembers(t *testing.T, f *Fixture) {
 	f.told(t)
 	must(t, db.RemoveMembers(ctx, "g", []string{"b", "nobody"}))
 	f.told(t, event.Event{Topic: event.Group, ID: "g"}, event.Event{Topic: event.User, ID: "b"}, event.Event{Topic: event.User, ID: "nobody"})
+
+	fails(t, db.SetMembers(ctx, "g", []string{"b", "nobody"}), errdefs.NotFound)
+	f.told(t)
+	must(t, db.SetMembers(ctx, "g", []string{"b", "c"}))
+	f.told(t, event.Event{Topic: event.Group, ID: "g"}, event.Event{Topic: event.User, ID: "a"}, event.Event{Topic: event.User, ID: "b"})
+	must(t, db.SetMembers(ctx, "g", []string{"a", "c"}))
 
 	must(t, db.SetGrants(ctx, access.Model, "m", []access.Grant{{PrincipalType: "group", PrincipalID: "g", Permission: "read"}}))
 	f.events = nil

@@ -10,6 +10,7 @@ import (
 
 	"portico/internal/access"
 	"portico/internal/auth"
+	"portico/internal/conversation"
 	"portico/internal/errdefs"
 	"portico/internal/event"
 	"portico/internal/store"
@@ -18,7 +19,8 @@ import (
 
 func person(id string, role user.Role) *user.User {
 	return &user.User{ID: id, Email: id + "@example.org", Name: "Name " + id, Role: role, ProfileImageURL: user.DefaultImage,
-		Timezone: "Europe/Zürich", Settings: `{"ui":{}}`, Info: `{}`, LastActiveAt: 30, CreatedAt: 10, UpdatedAt: 20}
+		Timezone: "Europe/Zürich", Settings: `{"ui":{}}`, Info: `{}`, Bio: "b\nö", Gender: "x", DateOfBirth: "1990-12-31",
+		StatusEmoji: "🪑", StatusMessage: "away", StatusExpiresAt: 1 << 40, LastActiveAt: 30, CreatedAt: 10, UpdatedAt: 20}
 }
 
 func addPerson(t *testing.T, f *Fixture, id string, role user.Role) *user.User {
@@ -152,9 +154,10 @@ func testUserSearch(t *testing.T, f *Fixture) {
 func testUpdateUser(t *testing.T, f *Fixture) {
 	u := addPerson(t, f, "a", user.Admin)
 	addPerson(t, f, "b", user.Pending)
-	name, email, role, image, empty := "New Näme", "NEW@example.org", user.Member, "/x.png", ""
+	name, email, role, image, empty, never := "New Näme", "NEW@example.org", user.Member, "/x.png", "", int64(0)
 	got, err := f.DB.UpdateUser(t.Context(), "b", user.Change{Name: &name, Email: &email, Role: &role, ProfileImageURL: &image,
-		Timezone: &empty, Settings: &empty, Info: &empty}, 99)
+		Timezone: &empty, Settings: &empty, Info: &empty,
+		Bio: &empty, Gender: &empty, DateOfBirth: &empty, StatusEmoji: &empty, StatusMessage: &empty, StatusExpiresAt: &never}, 99)
 	must(t, err)
 	f.told(t, event.Event{Topic: event.User, ID: "b"})
 	equal(t, got, &user.User{ID: "b", Email: "new@example.org", Name: name, Role: role, ProfileImageURL: image,
@@ -236,7 +239,7 @@ func testDeleteUser(t *testing.T, f *Fixture) {
 	must(t, db.CreateKey(ctx, key, false))
 	must(t, db.CreateGroup(ctx, &user.Group{ID: "g", Name: "g"}))
 	must(t, db.AddMembers(ctx, "g", []string{"b"}))
-	must(t, db.CreateChat(ctx, &store.ChatRow{ID: "c", UserID: "b"}))
+	must(t, db.CreateChats(ctx, &conversation.Chat{ID: "c", UserID: "b"}))
 	must(t, db.SetGrants(ctx, access.Chat, "c", []access.Grant{{PrincipalType: "user", PrincipalID: "a", Permission: "read"}}))
 	must(t, db.SetGrants(ctx, access.Model, "m", []access.Grant{{PrincipalType: "user", PrincipalID: "b", Permission: "read"},
 		{PrincipalType: "user", PrincipalID: "a", Permission: "read"}}))
