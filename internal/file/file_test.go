@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -155,6 +156,35 @@ func TestCleanName(t *testing.T) {
 			t.Errorf("%q becomes %q, %v", given, got, err)
 		}
 	}
+}
+
+// TestHeld brings one small file more than the service lets wait: that one is
+// answered at once, unless its client asked to wait.
+func TestHeldOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	a := w.person(t, "a", user.Member)
+	entered := make(chan struct{}, 8)
+	w.reader.outcome, w.reader.entered = nil, func() { entered <- struct{}{} }
+	ctx, cancel := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	bring := func(name string, asked bool) {
+		_, err := w.Upload(ctx, a, file.UploadInput{Filename: name, Body: strings.NewReader(name), Process: true, Wait: asked})
+		if err != nil && ctx.Err() == nil {
+			t.Error(err)
+		}
+	}
+	for i := range 4 {
+		waiting.Go(func() { bring(fmt.Sprintf("%d.txt", i), false) })
+	}
+	for range 4 {
+		<-entered
+	}
+	bring("more.txt", false) // or this would not return
+	waiting.Go(func() { bring("asked.txt", true) })
+	<-entered
+	cancel()
+	waiting.Wait()
 }
 
 // TestLoad is the access matrix of files.

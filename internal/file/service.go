@@ -53,6 +53,7 @@ type Service struct {
 	bound  map[string]bool
 	read   chan string // such files that changed
 	people chan string // who changed
+	held   chan struct{}
 }
 
 // New makes a Service. Attach must be called before use where files may be put
@@ -70,6 +71,7 @@ func New(cfg Config) *Service {
 	return &Service{
 		cfg: cfg, unwanted: map[string]time.Time{}, bound: map[string]bool{},
 		read: make(chan string, 64), people: make(chan string, 64),
+		held: make(chan struct{}, maxHeld),
 	}
 }
 

@@ -32,6 +32,9 @@ const (
 	quick    = 256 << 10
 	patience = 5 * time.Second
 	sincere  = 60 * time.Second
+	// maxHeld is how many uploads wait unasked at once. Whoever brings many
+	// would only bring them later.
+	maxHeld = 4
 )
 
 // UploadInput is a file to keep.
@@ -297,6 +300,13 @@ func (s *Service) hold(ctx context.Context, f *File, head []byte, asked bool) (*
 		limit = sincere
 	case f.Size > quick || slow(f.Filename, head):
 		return f, nil
+	default:
+		select {
+		case s.held <- struct{}{}:
+			defer func() { <-s.held }()
+		default:
+			return f, nil
+		}
 	}
 	wait, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
