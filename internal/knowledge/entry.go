@@ -76,6 +76,9 @@ func (s *Service) add(ctx context.Context, who *access.Principal, k *Knowledge, 
 			return err
 		}
 	}
+	if err := s.MayAdd(ctx, who, k, f); err != nil {
+		return err
+	}
 	if f, err = s.whenRead(ctx, f); err != nil {
 		return err
 	}
@@ -83,6 +86,23 @@ func (s *Service) add(ctx context.Context, who *access.Principal, k *Knowledge, 
 		return err
 	}
 	return s.link(ctx, who, k, f, a)
+}
+
+var errNotToPassOn = errdefs.New(errdefs.Invalid, "This file is only shared with you. Who uploaded it, or an administrator, can put it into a collection.").
+	WithStatus(http.StatusForbidden)
+
+// MayAdd refuses to pass on what the caller may only read: a collection would
+// show it to others, and to the caller when it is no longer shared with them.
+// What is in the collection already may be added again.
+func (s *Service) MayAdd(ctx context.Context, who *access.Principal, k *Knowledge, f *file.File) error {
+	if f.UserID == who.UserID || s.seesAll(who) {
+		return nil
+	}
+	_, err := s.cfg.Store.Entry(ctx, k.ID, f.ID)
+	if errdefs.Is(err, errdefs.NotFound) {
+		return errNotToPassOn
+	}
+	return err
 }
 
 // whenRead gives a file once it is read, or the reason why it is not.

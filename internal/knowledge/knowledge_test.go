@@ -75,6 +75,46 @@ func TestAddFile(t *testing.T) {
 	}
 }
 
+// TestPassOn holds that what is shared with somebody does not leave by a
+// collection of theirs.
+func TestPassOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, access.Policy{AdminSeesAll: true})
+	shared := w.create(bea, "shared", access.Grant{PrincipalType: "group", PrincipalID: "readers", Permission: "write"})
+	own := w.create(ana, "own")
+	w.file("f", "bea")
+	_, err := w.AddFile(t.Context(), bea, shared, knowledge.Addition{FileID: "f"})
+	w.must(err)
+	_, err = w.AddFile(t.Context(), ana, shared, knowledge.Addition{FileID: "f"}) // it is there already
+	w.must(err)
+	_, err = w.AddFile(t.Context(), ana, own, knowledge.Addition{FileID: "f"})
+	if errdefs.From(err).HTTPStatus() != 403 {
+		t.Errorf("got %v", err)
+	}
+	if err := w.LinkFile(t.Context(), ana, "f", own, ""); err == nil || len(w.inside(own)) != 0 {
+		t.Errorf("linked: %v, inside are %v", err, w.inside(own))
+	}
+	_, err = w.AddFile(t.Context(), admin, own, knowledge.Addition{FileID: "f"})
+	w.must(err)
+}
+
+// TestNarrowKey holds that an administrator's key for one model sees only what
+// is theirs.
+func TestNarrowKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, access.Policy{AdminSeesAll: true})
+	k := w.create(ana, "k")
+	narrow := *admin
+	narrow.Models = []string{"m"}
+	for _, verb := range []access.Verb{access.Read, access.Write} {
+		_, err := w.Load(t.Context(), &narrow, verb, k)
+		w.fails(err, errdefs.Forbidden)
+	}
+	if list, total, err := w.List(t.Context(), &narrow, knowledge.Filter{Limit: 9}); len(list)+total != 0 || err != nil {
+		t.Errorf("%v %d %v", list, total, err)
+	}
+}
+
 // TestAddFileCost holds what an add of a file that is ready costs: it embeds
 // nothing, and asks the database a fixed number of times.
 func TestAddFileCost(t *testing.T) {

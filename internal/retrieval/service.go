@@ -57,6 +57,8 @@ type FileRoom interface {
 // KnowledgeRoom judges rights on collections: *knowledge.Service.
 type KnowledgeRoom interface {
 	Load(ctx context.Context, who *access.Principal, verb access.Verb, id string) (*knowledge.Knowledge, error)
+	// MayAdd refuses files that the caller may read and not pass on.
+	MayAdd(ctx context.Context, who *access.Principal, k *knowledge.Knowledge, f *file.File) error
 }
 
 // Service makes files searchable and finds passages in them. It is safe for

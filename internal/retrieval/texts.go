@@ -60,6 +60,9 @@ func (s *Service) ProcessFile(ctx context.Context, who *access.Principal, id, co
 		if k, err = s.writable(ctx, who, collection); err != nil {
 			return nil, err
 		}
+		if err := s.knowledge.MayAdd(ctx, who, k, f); err != nil {
+			return nil, err
+		}
 	}
 	switch {
 	case content != "":
