@@ -96,7 +96,7 @@ func (s *stand) begin(change func(*stand, *retrieval.Config)) {
 	s.Service = retrieval.New(cfg)
 	s.files = file.New(file.Config{
 		Store: s.db, Blobs: s.blobs, Reader: s.Service, Grants: s.db, Policy: policy, Settings: s.settings, Bus: s.bus,
-		Person: func(_ context.Context, id string) (*access.Principal, error) { return s.who(id), nil },
+		Person: s.who,
 	})
 	s.knowledge = knowledge.New(knowledge.Config{
 		Store: s.db, Files: s.files, Grants: s.db, Policy: policy, Indexer: s.Service, Reader: s.Service,
@@ -116,13 +116,12 @@ func (s *stand) begin(change func(*stand, *retrieval.Config)) {
 	s.t.Cleanup(s.stop)
 }
 
-func (s *stand) who(id string) *access.Principal {
-	for _, p := range []*access.Principal{s.ann, s.bob, s.admin} {
-		if p.UserID == id {
-			return p
-		}
+func (s *stand) who(ctx context.Context, id string) (*access.Principal, error) {
+	u, err := s.db.UserByID(ctx, id)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return &access.Principal{UserID: u.ID, Name: u.Name, Role: u.Role}, nil
 }
 
 func (s *stand) person(name string, role user.Role) *access.Principal {
