@@ -71,13 +71,15 @@ func (s *Server) openDocuments(ctx context.Context, temp string) (err error) {
 	if err != nil {
 		return err
 	}
+	at := chosenFailpoint()
+	rows := at.rows(s.DB)
 	d.retrieval = retrieval.New(retrieval.Config{
-		Store: s.DB, Files: s.DB, Knowledge: s.DB, Blobs: d.blobs, Extract: d.reader, Embed: d.embedders,
+		Store: rows, Files: rows, Knowledge: s.DB, Blobs: at.blobs(d.blobs, "document"), Extract: d.reader, Embed: d.embedders,
 		Lexical: d.lexical, Vectors: vectors, Settings: s.Settings, Bus: s.Bus,
 		Rerank: d.reranker, Fetch: newFetcher().page, NewID: uuid.NewString, Log: s.log,
 	})
 	d.files = file.New(file.Config{
-		Store: s.DB, Blobs: d.blobs, Reader: d.retrieval, Grants: s.DB, Policy: policy(s.cfg), Settings: s.Settings, Bus: s.Bus,
+		Store: rows, Blobs: at.blobs(d.blobs, "blob"), Reader: d.retrieval, Grants: s.DB, Policy: policy(s.cfg), Settings: s.Settings, Bus: s.Bus,
 		Person: s.Auth.Principal, Quota: file.Quota{Files: s.cfg.PersonFiles, Bytes: int64(s.cfg.PersonSpace) << 20}, Log: s.log,
 	})
 	d.knowledge = knowledge.New(knowledge.Config{
