@@ -91,6 +91,7 @@ func openLocal(dir string, opt LocalOptions, kernels *tensor.Kernels) (*Local, e
 	l.words = sync.OnceValues(l.readWords)
 	l.space = newSpace("local", opt.Name, model.Hidden, model.Identity(), digest(vocabulary), opt.QueryPrefix, opt.ContentPrefix,
 		strconv.Itoa(model.MaxTokens), strconv.FormatBool(model.CLS), strconv.FormatBool(opt.Int8))
+	model.Rest() // its identity was read all over the file: nobody may ask for vectors for days
 	return l, nil
 }
 
