@@ -27,7 +27,13 @@ func (t *turn) call() error {
 		t.life, t.leave = relay.Context(t.r)
 		t.ctx = t.life
 	}
+	if t.saved != nil {
+		t.ctx = t.saved.under(t.ctx)
+	}
 	err := t.ask()
+	if err != nil && t.saved != nil && t.saved.stopped() {
+		err = errStopped
+	}
 	if t.req.Stream && (err != nil || t.reply.Stream == nil) {
 		t.s.streams.Add(-1)
 	}

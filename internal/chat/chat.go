@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,10 @@ type Config struct {
 	Gatherer Gatherer
 	// Grounding says how that reaches the model; nil is the zero value.
 	Grounding func() Grounding
+	// Keeper keeps the turns of saved chats; nil keeps none.
+	Keeper Keeper
+	// Log is told what could not be kept; nil discards.
+	Log *slog.Logger
 }
 
 func (c Config) or() Config {
@@ -65,6 +70,7 @@ type Service struct {
 	stages  []stage
 	turns   sync.Pool // of *turn
 	streams atomic.Int64
+	tasks   tasks
 }
 
 // New makes a Service. What answers cost is counted in rec.
@@ -75,6 +81,7 @@ func New(models Resolver, rec *usage.Recorder, cfg Config) *Service {
 		{"resolve", (*turn).resolve},
 		{"context", (*turn).context},
 		{"request", (*turn).request},
+		{"begin", (*turn).begin},
 		{"call", (*turn).call},
 		{"deliver", (*turn).deliver},
 	}
@@ -87,6 +94,13 @@ func (s *Service) grounding() Grounding {
 		return Grounding{}
 	}
 	return s.cfg.Grounding()
+}
+
+func (s *Service) log() *slog.Logger {
+	if s.cfg.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.cfg.Log
 }
 
 // Streams is how many streams are open.

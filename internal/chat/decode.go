@@ -17,6 +17,9 @@ func (t *turn) decode() error {
 	if err := parse(&t.doc, t.raw); err != nil {
 		return err
 	}
+	if err := t.recall(); err != nil {
+		return err
+	}
 	messages := t.doc.Get("messages")
 	if !rawjson.IsArray(messages) {
 		return errdefs.New(errdefs.Invalid, "The request has no messages: send them as a list under \"messages\".")

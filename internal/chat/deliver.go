@@ -28,9 +28,12 @@ func (t *turn) deliver() error {
 // stream hands the stream to the relay, which may keep it after the handler
 // has returned.
 func (t *turn) stream() error {
-	d := &delivery{s: t.s, stream: t.reply.Stream, key: t.usageKey(), backend: t.backend, release: t.reply.Release}
+	d := &delivery{s: t.s, stream: t.reply.Stream, key: t.usageKey(), backend: t.backend, release: t.reply.Release, saved: t.saved}
 	t.kept = true
 	source := t.reply.Stream
+	if t.saved != nil {
+		source = &tap{Stream: source, v: t.saved}
+	}
 	if t.cites != nil && len(t.cites.members) > 0 {
 		source = &cited{Stream: source, first: t.cites.event(t.RequestID, t.target.ID, t.s.cfg.Now())}
 	}
@@ -66,6 +69,7 @@ type delivery struct {
 	key     usage.Key
 	backend func(error)
 	release func()
+	saved   *saving // nil unless it belongs into a saved chat
 }
 
 // done records a stream that is over. A client that left is not a failure of
@@ -79,6 +83,9 @@ func (d *delivery) done(end relay.End) {
 		d.release()
 	}
 	d.s.streams.Add(-1)
+	if d.saved != nil {
+		d.saved.end(cost, end.Err)
+	}
 }
 
 // writeWhole writes an answer that is not streamed.

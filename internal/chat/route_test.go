@@ -150,7 +150,7 @@ func TestHeaderLeak(t *testing.T) {
 func TestModelSwap(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *conn, _ *request) { c.JSON(200, wholeAnswer("x")) })
-	s.ask(`{"model":"secret","messages":[{"role":"user","content":"hi"}],"m\u006fdel":"m0","MODEL":"secret","chat_id":"c","session_id":"s"}`)
+	s.ask(`{"model":"secret","messages":[{"role":"user","content":"hi"}],"m\u006fdel":"m0","MODEL":"secret","chat_id":"local:c","session_id":"s"}`)
 	var sent map[string]any
 	if last := s.up[0].Last(); last.Method != http.MethodPost || json.Unmarshal(last.Body, &sent) != nil || sent["model"] != "m0" || len(sent) != 2 || strings.Contains(string(last.Body), "secret") {
 		t.Errorf("%s", last.Body)

@@ -32,6 +32,7 @@ type turn struct {
 
 	target *model.Target
 	cites  *citations // nil unless files were asked for
+	saved  *saving    // nil unless the turn belongs into a saved chat
 	req    provider.ChatRequest
 
 	ctx   context.Context // of the upstream call
@@ -66,6 +67,12 @@ func (t *turn) record(err error) {
 		cost = t.reply.Usage
 	}
 	t.s.usage.Add(t.usageKey(), err != nil, cost.Prompt, cost.Completion)
+	if t.saved != nil {
+		if t.reply != nil {
+			t.saved.whole(t.reply)
+		}
+		t.saved.end(cost, err)
+	}
 }
 
 func (t *turn) usageKey() usage.Key {

@@ -5,11 +5,15 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/google/uuid"
+
 	"portico/internal/api"
 	"portico/internal/chat"
 	"portico/internal/config"
+	"portico/internal/conversation"
 	"portico/internal/model"
 	"portico/internal/provider/quote"
+	"portico/internal/setting"
 	"portico/internal/usage"
 )
 
@@ -38,22 +42,28 @@ func (s *Server) build(ctx context.Context) (http.Handler, error) {
 	if err := s.openDocuments(ctx, temp); err != nil {
 		return nil, err
 	}
+	s.conversations = conversation.New(conversation.Config{
+		Store: s.DB, Grants: s.DB, NewID: uuid.NewString,
+		AdminsRead: func() bool { return setting.Get(s.Settings, setting.EnableAdminChatAccess) },
+	})
 	s.usage = usage.New()
 	s.chat = chat.New(s.models, s.usage, chat.Config{
 		Streams: s.cfg.MaxStreams, WriteTimeout: s.cfg.ClientWrite,
 		Gatherer: s.documents.retrieval, Grounding: s.grounding,
+		Keeper: s.conversations, Log: s.log,
 	})
 	edge := &api.API{
-		Auth:      s.Auth,
-		Users:     s.DB,
-		Settings:  s.Settings,
-		Models:    s.models,
-		ModelRows: s.DB,
-		Grants:    s.DB,
-		Chat:      s.chat,
-		Files:     s.documents.files,
-		Knowledge: s.documents.knowledge,
-		Retrieval: s.documents.retrieval,
+		Auth:          s.Auth,
+		Users:         s.DB,
+		Settings:      s.Settings,
+		Models:        s.models,
+		ModelRows:     s.DB,
+		Grants:        s.DB,
+		Chat:          s.chat,
+		Files:         s.documents.files,
+		Knowledge:     s.documents.knowledge,
+		Conversations: s.conversations,
+		Retrieval:     s.documents.retrieval,
 		Doors: api.Doors{
 			Connect:    up.connect,
 			Fetch:      newFetcher().fetch,

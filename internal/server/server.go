@@ -20,6 +20,7 @@ import (
 
 	"portico/internal/chat"
 	"portico/internal/config"
+	"portico/internal/conversation"
 	"portico/internal/model"
 	"portico/internal/relay"
 	"portico/internal/store"
@@ -41,21 +42,22 @@ const (
 // Server is a whole Portico: every room, built and connected.
 type Server struct {
 	*Rooms
-	cfg       *config.Config
-	log       *slog.Logger
-	lines     *telemetry.Writer
-	requests  *telemetry.RequestLog // nil when the level hides them
-	metrics   *telemetry.Metrics
-	models    *model.Registry
-	usage     *usage.Recorder
-	chat      *chat.Service
-	documents *documents
-	streams   func() int64 // open at all doors
-	gate      *gate
-	listener  *relay.Listener
-	scrape    net.Listener // nil without METRICS_ADDR
-	http      *http.Server
-	began     time.Time
+	cfg           *config.Config
+	log           *slog.Logger
+	lines         *telemetry.Writer
+	requests      *telemetry.RequestLog // nil when the level hides them
+	metrics       *telemetry.Metrics
+	models        *model.Registry
+	usage         *usage.Recorder
+	chat          *chat.Service
+	conversations *conversation.Service
+	documents     *documents
+	streams       func() int64 // open at all doors
+	gate          *gate
+	listener      *relay.Listener
+	scrape        net.Listener // nil without METRICS_ADDR
+	http          *http.Server
+	began         time.Time
 }
 
 // New builds a server and binds its addresses, but answers nothing yet. The

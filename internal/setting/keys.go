@@ -60,6 +60,10 @@ var (
 		Doc: "Whether people may have notices sent to an address of their own."}
 	EnableDirectConnections = Key[bool]{Name: "direct.enable", Env: []string{"ENABLE_DIRECT_CONNECTIONS"},
 		Doc: "Whether people may connect to providers of their own."}
+	EnableAdminChatAccess = Key[bool]{Name: "ui.enable_admin_chat_access", Env: []string{"ENABLE_ADMIN_CHAT_ACCESS"}, Default: true,
+		Doc: "Whether administrators may read the chats of others."}
+	EnableAdminExport = Key[bool]{Name: "ui.enable_admin_export", Env: []string{"ENABLE_ADMIN_EXPORT"}, Default: true,
+		Doc: "Whether administrators may export everybody's chats."}
 	EnableFolders = Key[bool]{Name: "folders.enable", Env: []string{"ENABLE_FOLDERS"}, Default: true,
 		Doc: "Whether chats can be put into folders."}
 	EnableNotes = Key[bool]{Name: "notes.enable", Env: []string{"ENABLE_NOTES"}, Default: true,
@@ -122,7 +126,7 @@ func All() []Descriptor {
 		describe(PendingOverlayTitle), describe(PendingOverlayContent), describe(ResponseWatermark),
 
 		describe(EnableCommunitySharing), describe(EnableMessageRating), describe(EnableUserWebhooks),
-		describe(EnableDirectConnections), describe(EnableFolders), describe(EnableNotes), describe(EnableMemories),
+		describe(EnableDirectConnections), describe(EnableAdminChatAccess), describe(EnableAdminExport), describe(EnableFolders), describe(EnableNotes), describe(EnableMemories),
 
 		describe(DefaultModels), describe(DefaultPinnedModels), describe(ModelOrder), describe(TaskModel), describe(TaskModelExternal),
 

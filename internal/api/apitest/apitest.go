@@ -15,10 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"portico/internal/access"
 	"portico/internal/api"
 	"portico/internal/auth"
 	"portico/internal/chat"
+	"portico/internal/conversation"
 	"portico/internal/egress"
 	"portico/internal/event"
 	"portico/internal/hop"
@@ -108,10 +111,15 @@ func New(t testing.TB, opt Options) *Server {
 	opt.Config.NoAuth = opt.NoAuth
 	counts := usage.New()
 	s.Documents = s.documents(t, opt)
+	conversations := conversation.New(conversation.Config{
+		Store: s.DB, Grants: s.DB, NewID: uuid.NewString,
+		AdminsRead: func() bool { return setting.Get(s.Settings, setting.EnableAdminChatAccess) },
+	})
 	s.API = &api.API{
 		Auth: s.Auth, Users: s.DB, Settings: s.Settings, Models: models, ModelRows: s.DB, Grants: s.DB,
-		Chat: chat.New(models, counts, chat.Config{Gatherer: s.Retrieval}), Doors: api.Doors{Usage: counts, Connect: connect, TempDir: t.TempDir()},
-		Files: s.Files, Knowledge: s.Knowledge, Retrieval: s.Retrieval,
+		Chat: chat.New(models, counts, chat.Config{Gatherer: s.Retrieval, Keeper: conversations}), Doors: api.Doors{Usage: counts, Connect: connect, TempDir: t.TempDir()},
+		Conversations: conversations,
+		Files:         s.Files, Knowledge: s.Knowledge, Retrieval: s.Retrieval,
 		Config: opt.Config, Ping: s.DB.Ping,
 	}
 	s.serve(t)
