@@ -212,27 +212,26 @@ func fileOf(f *file.File, x *file.Index) fileAnswer {
 }
 
 // wholeFile describes a file with how far it can be searched and, if asked,
-// the text that was read.
+// room for the text that was read.
 func (a *API) wholeFile(ctx context.Context, f *file.File, text bool) (fileAnswer, error) {
 	indexes, err := a.Files.Indexes(ctx, f)
 	if err != nil {
 		return fileAnswer{}, err
 	}
-	return a.fileWith(ctx, f, indexes, text)
+	return fileWith(f, indexes, text), nil
 }
 
-func (a *API) fileWith(ctx context.Context, f *file.File, indexes map[string]file.Index, text bool) (fileAnswer, error) {
+// fileWith leaves room for the text: see noContent.
+func fileWith(f *file.File, indexes map[string]file.Index, text bool) fileAnswer {
 	var x *file.Index
 	if found, ok := indexes[f.ID]; ok {
 		x = &found
 	}
 	out := fileOf(f, x)
-	if !text || f.Document == "" {
-		return out, nil
+	if text && f.Document != "" {
+		out.Data.Content = new(string)
 	}
-	content, err := a.Files.Text(ctx, f)
-	out.Data.Content = &content
-	return out, err
+	return out
 }
 
 func (a *API) oneFile(w http.ResponseWriter, r *http.Request, c *route.Call) error {
@@ -245,7 +244,7 @@ func (a *API) oneFile(w http.ResponseWriter, r *http.Request, c *route.Call) err
 		return err
 	}
 	out.Path = f.ID
-	return writeLarge(w, out)
+	return a.sendText(w, r, out, f)
 }
 
 func (a *API) deleteFile(w http.ResponseWriter, r *http.Request, c *route.Call) error {
@@ -276,11 +275,7 @@ func (a *API) fileText(w http.ResponseWriter, r *http.Request, c *route.Call) er
 	if err != nil {
 		return err
 	}
-	text, err := a.Files.Text(r.Context(), f)
-	if err != nil {
-		return err
-	}
-	return writeLarge(w, contentAnswer{text})
+	return a.sendText(w, r, contentAnswer{}, f)
 }
 
 func (a *API) updateFileText(w http.ResponseWriter, r *http.Request, c *route.Call) error {
@@ -296,19 +291,14 @@ func (a *API) updateFileText(w http.ResponseWriter, r *http.Request, c *route.Ca
 	if err != nil {
 		return err
 	}
-	text, err := a.Files.Text(r.Context(), f)
-	if err != nil || text == "" {
-		text = in.Content
-	}
-	return writeLarge(w, contentAnswer{text})
+	return a.sendText(w, r, contentAnswer{}, f)
 }
 
 func (a *API) countFiles(own bool) route.Handler {
 	return route.NoBody(func(ctx context.Context, c *route.Call) (int, error) { return a.Files.Count(ctx, c.Who, own) })
 }
 
-// listFiles answers one page. Texts are read one by one while they are sent,
-// so that a page of large ones costs the memory of one.
+// listFiles answers one page.
 func (a *API) listFiles(w http.ResponseWriter, r *http.Request, c *route.Call) error {
 	args := route.ArgsOf(r)
 	page, text := args.Page(), args.Bool("content", true)
@@ -364,37 +354,9 @@ func (a *API) sendFiles(w http.ResponseWriter, r *http.Request, before string, f
 	if err != nil {
 		return err
 	}
-	out := newPatient(w)
-	defer out.done()
-	w.Header().Set("Content-Type", "application/json")
-	buf := []byte(before)
+	list := make([]texted, len(files))
 	for i, f := range files {
-		answer, err := a.fileWith(r.Context(), f, indexes, text)
-		if err != nil {
-			// One file whose text is gone does not take the others away.
-			a.logger().Warn("the text of a file cannot be read", "file", f.ID, "err", err)
-			answer = fileOf(f, answer.Data.Index)
-		}
-		raw, err := route.Marshal(answer)
-		if err != nil {
-			return err
-		}
-		if i > 0 {
-			buf = append(buf, ',')
-		}
-		if buf = append(buf, raw...); len(buf) < sendSize && i < len(files)-1 {
-			continue
-		}
-		if _, err := out.Write(buf); err != nil {
-			return errClientLeft(err)
-		}
-		buf = buf[:0]
+		list[i] = textedOf(fileWith(f, indexes, text), f, text)
 	}
-	if _, err := out.Write(append(buf, after...)); err != nil {
-		return errClientLeft(err)
-	}
-	return nil
+	return a.sendTexts(w, r, before, list, after)
 }
-
-// sendSize is how much of a list is gathered before it is sent.
-const sendSize = 64 << 10

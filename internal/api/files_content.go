@@ -239,14 +239,3 @@ func (p *patient) Write(b []byte) (int, error) {
 
 // done lets the next answer on the connection take its own time.
 func (p *patient) done() { _ = p.control.SetWriteDeadline(time.Time{}) }
-
-// writeLarge answers with JSON that may be long.
-func writeLarge(w http.ResponseWriter, v any) error {
-	body, err := route.Marshal(v)
-	if err != nil {
-		return err
-	}
-	w.Header()["Content-Type"] = []string{"application/json"}
-	w.WriteHeader(http.StatusOK)
-	return wholeBody(w, body)
-}

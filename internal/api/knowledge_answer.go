@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"strings"
 
 	"portico/internal/access"
 	"portico/internal/api/route"
@@ -206,12 +208,28 @@ func (a *API) knowledgeEntries(ctx context.Context, c *route.Call, list []*knowl
 		if err != nil {
 			return nil, err
 		}
-		answer, err := a.fileWith(ctx, e.File, nil, content)
-		if err != nil {
-			return nil, err
-		}
-		items[i] = knowledgeEntry{fileAnswer: answer, DirectoryID: textOrNull(e.DirectoryID), DirectoryPath: path(e), SyncPath: e.Path,
+		items[i] = knowledgeEntry{fileAnswer: fileWith(e.File, nil, content), DirectoryID: textOrNull(e.DirectoryID), DirectoryPath: path(e), SyncPath: e.Path,
 			KnowledgeID: e.KnowledgeID, HasOriginal: e.File.Blob != "", User: user}
 	}
 	return items, nil
+}
+
+// sendEntries answers with a page of files of collections, and their texts if
+// that is asked for.
+func (a *API) sendEntries(w http.ResponseWriter, r *http.Request, page knowledgeFiles, entries []*knowledge.Entry, content bool) error {
+	if !content {
+		return route.WriteJSON(w, http.StatusOK, page)
+	}
+	list := make([]texted, len(entries))
+	for i, e := range entries {
+		list[i] = textedOf(page.Items[i], e.File, true)
+	}
+	page.Items = []knowledgeEntry{}
+	raw, err := route.Marshal(page)
+	if err != nil {
+		return err
+	}
+	const items = `"items":[`
+	before, after, _ := strings.Cut(string(raw), items)
+	return a.sendTexts(w, r, before+items, list, after)
 }

@@ -161,7 +161,7 @@ func (a *API) listKnowledgeFiles(w http.ResponseWriter, r *http.Request, c *rout
 	if err != nil {
 		return err
 	}
-	return route.WriteJSON(w, http.StatusOK, knowledgeFiles{items, directoriesOf(tree.In(directory)), directoriesOf(tree.Trail(directory)), total})
+	return a.sendEntries(w, r, knowledgeFiles{items, directoriesOf(tree.In(directory)), directoriesOf(tree.Trail(directory)), total}, entries, content)
 }
 
 func (a *API) searchKnowledgeFiles(w http.ResponseWriter, r *http.Request, c *route.Call) error {
@@ -178,5 +178,5 @@ func (a *API) searchKnowledgeFiles(w http.ResponseWriter, r *http.Request, c *ro
 	if err != nil {
 		return err
 	}
-	return route.WriteJSON(w, http.StatusOK, knowledgeFiles{items, []directoryRow{}, []directoryRow{}, total})
+	return a.sendEntries(w, r, knowledgeFiles{items, []directoryRow{}, []directoryRow{}, total}, entries, content)
 }

@@ -1,6 +1,7 @@
 package retrieval
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -154,11 +155,13 @@ func (s *Service) readBefore(ctx context.Context, f *file.File) (*document.Docum
 
 // keepDocument keeps what was read as a blob.
 func (s *Service) keepDocument(ctx context.Context, doc *document.Document) (file.Outcome, error) {
-	raw, err := json.Marshal(doc)
-	if err != nil {
+	var raw bytes.Buffer
+	enc := json.NewEncoder(&raw)
+	enc.SetEscapeHTML(false) // answers hold the text as it is kept
+	if err := enc.Encode(doc); err != nil {
 		return file.Outcome{}, err
 	}
-	b, err := s.cfg.Blobs.Put(ctx, strings.NewReader(string(raw)), maxDocument)
+	b, err := s.cfg.Blobs.Put(ctx, &raw, maxDocument)
 	if err != nil {
 		return file.Outcome{}, err
 	}
