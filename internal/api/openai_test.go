@@ -189,8 +189,8 @@ func TestResponsesStream(t *testing.T) {
 		status     int
 		kind, want string
 	}{
-		"good": {200, "text/event-stream", opening + closing},
-		"cut":  {200, "text/event-stream", opening + `data: {"error":{"message":"`},
+		"good": {200, "text/event-stream; charset=utf-8", opening + closing},
+		"cut":  {200, "text/event-stream; charset=utf-8", opening + `data: {"error":{"message":"`},
 		"full": {429, "application/json", `{"error":{"message":"slow down"}}`},
 	} {
 		a := s.Do(t, s.Admin.Key, "POST", "/openai/responses", `{"model":"`+name+`","stream":true}`)

@@ -221,7 +221,7 @@ func TestSameBytesAndKeepAlive(t *testing.T) {
 				if got := body(t, resp); got != "data: 1\n\ndata: 2\n\ndata: "+large+"\n\ndata: [DONE]\n\n" {
 					t.Fatalf("got %d bytes", len(got))
 				}
-				if h := resp.Header; h.Get("X-Accel-Buffering") != "no" || h.Get("Cache-Control") != "no-cache" || h.Get("X-Test") != "1" {
+				if h := resp.Header; h.Get("X-Accel-Buffering") != "no" || h.Get("Cache-Control") != "no-cache" || h.Get("X-Test") != "1" || h.Get("Content-Type") != "text/event-stream; charset=utf-8" {
 					t.Errorf("head %v", h)
 				}
 				if err := <-s.done; err != nil || src.closed.Load() != 1 {

@@ -114,7 +114,7 @@ func writeHead(w http.ResponseWriter, head Head, events bool) {
 		h.Set(line[0], line[1])
 	}
 	if head.ContentType != "" {
-		h["Content-Type"] = []string{head.ContentType}
+		h["Content-Type"] = contentType(head.ContentType)
 	}
 	if events {
 		h["Cache-Control"] = []string{"no-cache"}
@@ -202,4 +202,13 @@ func (o *responder) send(block []byte, last bool) error {
 		return err
 	}
 	return rc.Flush()
+}
+
+// contentType is how a type is told. Events are UTF-8 by their standard; clients
+// that take every text for Latin-1 read them rightly only where that is said.
+func contentType(kind string) []string {
+	if kind == "text/event-stream" {
+		kind = "text/event-stream; charset=utf-8"
+	}
+	return []string{kind}
 }
