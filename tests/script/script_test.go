@@ -4,13 +4,18 @@
 //
 //	serve [NAME=value...]     start the server (again) on $DATA; sets $B, its address, and $SETUP
 //	terminate                 end it with SIGTERM; it must exit with 0
+//	crash                     end it with SIGKILL
 //	http [flags] METHOD PATH  one request; -s status (200), -k key, -d body, -H 'Name: value', -F file;
 //	                          -w asks again for up to a second, until the status is right
 //	take PATH NAME            read a member of the last answer into $NAME, such as data.0.id
+//
+// The stories of documents are played a second time with PostgreSQL. They may
+// link $MODELS to $DATA/models, and then search by vectors, too.
 package script
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -21,11 +26,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"portico/internal/store/storetest"
 	"portico/tests/stage"
 )
 
@@ -37,35 +44,55 @@ func TestStories(t *testing.T) {
 	openai, ollama := stage.OpenAI(), stage.Ollama()
 	t.Cleanup(openai.Close)
 	t.Cleanup(ollama.Close)
-	python := stage.Tool(t, "py/bin/python")
+	play := testscript.Params{
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			data := filepath.Join(e.WorkDir, "data")
+			for name, value := range map[string]string{
+				"DATA": data, "DATA_DIR": data, "OPENAI": openai.URL + "/v1", "OLLAMA": ollama.URL,
+				"PORTICO": binary, "PYTHON": stage.Tool(t, "py/bin/python"), "PYTHONDONTWRITEBYTECODE": "1",
+				"MODELS": stage.Tool(t, "models"), "SCRIPTS": filepath.Join(stage.Root(), "scripts"),
+			} {
+				e.Setenv(name, value)
+			}
+			e.Values["binary"], e.Values["running"] = binary, new(running)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve": serve, "terminate": terminate, "crash": crash, "http": call, "take": take,
+		},
+	}
 	t.Run("stories", func(t *testing.T) {
-		testscript.Run(t, testscript.Params{
-			Dir:                 "testdata",
-			RequireExplicitExec: true,
-			RequireUniqueNames:  true,
-			Setup: func(e *testscript.Env) error {
-				e.Setenv("DATA", filepath.Join(e.WorkDir, "data"))
-				e.Setenv("OPENAI", openai.URL+"/v1")
-				e.Setenv("OLLAMA", ollama.URL)
-				e.Setenv("PYTHON", python)
-				e.Setenv("PORTICO", binary)
-				e.Setenv("DATA_DIR", filepath.Join(e.WorkDir, "data"))
-				e.Values["binary"], e.Values["running"] = binary, new(running)
-				return nil
-			},
-			Cmds: map[string]func(*testscript.TestScript, bool, []string){
-				"serve": serve, "terminate": terminate, "http": call, "take": take,
-			},
-		})
+		play := play
+		play.Dir = "testdata"
+		testscript.Run(t, play)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		play, setup := play, play.Setup
+		for _, name := range ofDocuments {
+			play.Files = append(play.Files, filepath.Join("testdata", name+".txtar"))
+		}
+		play.Setup = func(e *testscript.Env) error {
+			e.Setenv("DATABASE_URL", storetest.Postgres(t))
+			return setup(e)
+		}
+		testscript.Run(t, play)
 	})
 }
+
+// ofDocuments are the stories that are played on both databases.
+var ofDocuments = []string{"files", "knowledge", "rag", "retrieval", "sync"}
+
+// TestMain stops the PostgreSQL of the stories.
+func TestMain(m *testing.M) { storetest.Main(m) }
 
 // running is the server of one story.
 type running struct{ *stage.Server }
 
 func serve(ts *testscript.TestScript, _ bool, args []string) {
 	env := append([]string{"ENABLE_OLLAMA_API=true", "OLLAMA_BASE_URL=" + ts.Getenv("OLLAMA"),
-		"OPENAI_API_BASE_URL=" + ts.Getenv("OPENAI"), "OPENAI_API_KEY=upstream"}, args...)
+		"OPENAI_API_BASE_URL=" + ts.Getenv("OPENAI"), "OPENAI_API_KEY=upstream", "DATABASE_URL=" + ts.Getenv("DATABASE_URL")}, args...)
 	s, err := stage.Start(ts.Value("binary").(string), ts.Getenv("DATA"), env...)
 	ts.Check(err)
 	ts.Setenv("B", s.URL)
@@ -82,6 +109,16 @@ func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 	s := ts.Value("running").(*running)
 	ts.Check(s.Stop())
 	ts.Check(os.WriteFile(ts.MkAbs("server.log"), []byte(s.Log()), 0o600))
+}
+
+func crash(ts *testscript.TestScript, _ bool, _ []string) {
+	s := ts.Value("running").(*running)
+	ts.Check(s.Signal(syscall.SIGKILL))
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.Wait(ctx); err == nil || ctx.Err() != nil {
+		ts.Fatalf("a server that was killed ended with %v", err)
+	}
 }
 
 func call(ts *testscript.TestScript, neg bool, args []string) {
