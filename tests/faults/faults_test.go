@@ -82,7 +82,13 @@ type server struct {
 // start starts a server, which is stopped at the end of the test.
 func (l *lab) start(env ...string) *server {
 	l.t.Helper()
-	s, err := stage.Start(binary, l.dir, append(slices.Clone(l.env), env...)...)
+	return l.startBinary(binary, env...)
+}
+
+// startBinary is start with a program that becomes the server.
+func (l *lab) startBinary(program string, env ...string) *server {
+	l.t.Helper()
+	s, err := stage.Start(program, l.dir, append(slices.Clone(l.env), env...)...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
