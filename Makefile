@@ -22,10 +22,10 @@ build: ## build bin/portico
 test: ## install what the tests need, then run all of them
 	@scripts/test
 
-bench: build ## measure against a bare reverse proxy on this machine
+bench: build ## measure this machine: as a proxy beside a bare one, and with documents
 	@scripts/bench
 
-demo: build testenv ## a real model answers "Why is the sky blue?" through the server
+demo: build testenv ## a real model answers through the server, and from three documents with its sources
 	@.cache/testenv/py/bin/python scripts/demo.py
 
 testenv: ## put what the tests need into .cache/testenv

@@ -22,13 +22,19 @@ func commands() map[string]func(args []string) error {
 		"pace":    pace,
 		"start":   start,
 		"figures": figures,
+
+		"documents": documents,
+		"pdf":       pdf,
+		"bulk":      bulk,
+		"large":     large,
+		"gobench":   gobench,
 	}
 }
 
 func main() {
 	all := commands()
 	if len(os.Args) < 2 || all[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: load mock|proxy|lab|static|run|list|pace|streams|cancel|start|figures [flags]; -h after a verb lists its flags")
+		fmt.Fprintln(os.Stderr, "usage: load mock|proxy|lab|static|run|list|pace|streams|cancel|start|documents|pdf|bulk|large|gobench|figures [flags]; -h after a verb lists its flags")
 		os.Exit(2)
 	}
 	if err := all[os.Args[1]](os.Args[2:]); err != nil {

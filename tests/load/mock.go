@@ -46,6 +46,10 @@ func mock(args []string) error {
 	if err != nil {
 		return err
 	}
+	return m.accept(l)
+}
+
+func (m *mocked) accept(l net.Listener) error {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -53,6 +57,19 @@ func mock(args []string) error {
 		}
 		go m.serve(c)
 	}
+}
+
+// upstream serves a mock until the program ends, and gives the variables of a
+// server that uses it.
+func upstream() ([]string, error) {
+	m := &mocked{size: 1024, models: 1}
+	m.prepare()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	go func() { _ = m.accept(l) }()
+	return []string{"OPENAI_API_BASE_URLS=http://" + l.Addr().String() + "/v1", "OPENAI_API_KEYS=mock"}, nil
 }
 
 // answer wraps a body in a head.
