@@ -13,6 +13,7 @@ import (
 	"portico/internal/api/route"
 	"portico/internal/errdefs"
 	"portico/internal/model"
+	"portico/internal/user"
 )
 
 // maxModelBody leaves room for a picture within a model's description.
@@ -23,7 +24,7 @@ const maxModelBody = 4 << 20
 func (a *API) workspaceRoutes() []route.Route {
 	const base = "/api/v1/models"
 	id := []route.Param{{Name: "id", In: "query", Doc: "Id of the model.", Required: true}}
-	return []route.Route{
+	return append(a.modelImportRoutes(), []route.Route{
 		{
 			Method: "GET", Path: base + "/list", Op: "workspace_models", Tag: "models", Who: route.Verified,
 			Summary: "List workspace models, page by page", Answer: workspaceList{}, Handler: a.workspaceModels,
@@ -82,7 +83,7 @@ func (a *API) workspaceRoutes() []route.Route {
 			Method: "POST", Path: base + "/model/delete", Op: "delete_model", Tag: "models", Who: route.Verified,
 			Summary: "Delete a model's row and grants", Body: idForm{}, Answer: true, Errors: []int{401, 404}, Handler: route.JSON(a.deleteModel),
 		},
-	}
+	}...)
 }
 
 func optional(params []route.Param) []route.Param {
@@ -149,20 +150,37 @@ func (f *modelForm) draft() (model.Draft, error) {
 		return d, route.Fault("string_pattern_mismatch", []any{"body", "id"}, `String should match pattern '^\S+$'`, nil)
 	}
 	for name, raw := range map[string]json.RawMessage{"meta": f.Meta, "params": f.Params} {
-		if raw[0] != '{' {
+		if len(raw) == 0 || raw[0] != '{' {
 			return d, route.Fault("dict_type", []any{"body", name}, "Input should be a valid dictionary", nil)
 		}
 	}
 	return d, nil
 }
 
-// author is the caller with their permissions, read when they are needed.
+// author is the caller with their permissions, and with what is asked of the
+// other rooms about what they give.
 func (a *API) author(ctx context.Context, c *route.Call) (model.Author, error) {
+	who := model.Author{
+		Principal: c.Who,
+		Absent: func(userIDs, groupIDs []string) ([]string, error) {
+			return a.Users.Absent(ctx, userIDs, groupIDs)
+		},
+		Reads: func(kind access.Kind, id string) (err error) {
+			switch kind {
+			case access.File:
+				_, err = a.Files.Load(ctx, c.Who, access.Read, id)
+			case access.Knowledge:
+				_, err = a.Knowledge.Load(ctx, c.Who, access.Read, id)
+			}
+			return err
+		},
+	}
 	if c.Who.IsAdmin() {
-		return model.Author{Principal: c.Who}, nil
+		return who, nil
 	}
 	p, err := a.Auth.Permissions(ctx, c.Who.UserID)
-	return model.Author{Principal: c.Who, May: p.Has}, err
+	who.May = p.Has
+	return who, err
 }
 
 func (a *API) createModel(ctx context.Context, c *route.Call, in modelForm) (*model.Sheet, error) {
@@ -282,12 +300,21 @@ func (a *API) workspaceModels(w http.ResponseWriter, r *http.Request, c *route.C
 	sortSheets(sheets, args.String("order_by", ""), args.String("direction", "") == "asc")
 	total := len(sheets)
 	from := min((page-1)*workspacePage, total)
+	sheets = sheets[from:min(from+workspacePage, total)]
+	ids := make([]string, len(sheets))
+	for i, s := range sheets {
+		ids[i] = s.UserID
+	}
+	owners, err := a.Users.UsersByID(r.Context(), ids)
+	if err != nil {
+		return err
+	}
 	body := []byte(`{"items":[`)
-	for i, s := range sheets[from:min(from+workspacePage, total)] {
+	for i, s := range sheets {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		owner, err := a.owner(r.Context(), s.UserID, c.Who.IsAdmin())
+		owner, err := ownerOf(owners[s.UserID], c.Who.IsAdmin())
 		if err != nil {
 			return err
 		}
@@ -329,6 +356,14 @@ func (a *API) owner(ctx context.Context, id string, emails bool) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
+	return ownerOf(u, emails)
+}
+
+// ownerOf is owner for somebody who was read already; nil is nobody.
+func ownerOf(u *user.User, emails bool) ([]byte, error) {
+	if u == nil {
+		return []byte("null"), nil
+	}
 	p := personOf(u)
 	p.Image = imageOf(u)
 	if !emails {
@@ -367,12 +402,17 @@ func (a *API) modelTags(ctx context.Context, c *route.Call) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return sheetTags(sheets, func(s model.Sheet) bool { return s.BaseModelID != "" }), nil
+}
+
+// sheetTags gives each tag of some models once, sorted.
+func sheetTags(sheets []model.Sheet, of func(model.Sheet) bool) []string {
 	tags := []string{}
 	for _, s := range sheets {
-		if s.BaseModelID != "" {
+		if of(s) {
 			tags = append(tags, s.Tags()...)
 		}
 	}
 	slices.Sort(tags)
-	return slices.Compact(tags), nil
+	return slices.Compact(tags)
 }

@@ -114,7 +114,7 @@ func TestRowsLieOver(t *testing.T) {
 	w.row("both", "gpt") // taken by a base model
 	off := w.row("twice", "", everybody())
 	off.IsActive = false
-	if err := w.db.UpdateModel(t.Context(), off); err != nil {
+	if err := w.db.SaveModels(t.Context(), []model.Change{{Row: off}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := w.ids(admin), "gpt both p.gpt fixed llama:latest tiny:1b preset"; got != want {

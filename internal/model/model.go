@@ -33,9 +33,31 @@ type Store interface {
 	ModelByID(ctx context.Context, id string) (*Row, error)
 	// CreateModel inserts m and its grants in one transaction; errdefs.Conflict when the id is taken.
 	CreateModel(ctx context.Context, m *Row, grants []access.Grant) error
-	UpdateModel(ctx context.Context, m *Row) error
+	// SaveModels makes all changes, and removes the rows of drop with their
+	// grants, in one transaction. What a changed row was before is kept as a
+	// version, the last 20 of each.
+	SaveModels(ctx context.Context, changes []Change, drop []string) error
+	// Versions gives what a row was before, the latest first.
+	Versions(ctx context.Context, id string) ([]Version, error)
 	// DeleteModel removes the row and its grants.
 	DeleteModel(ctx context.Context, id string) error
+}
+
+// Change is a row to be stored.
+type Change struct {
+	Row    *Row
+	Grants *[]access.Grant // nil leaves them
+	New    bool            // it is not there yet
+	By     string          // who changes it
+}
+
+// Version is what a row was before it was changed.
+type Version struct {
+	ID        string          `json:"id"` // version_id of the row then
+	ModelID   string          `json:"model_id"`
+	UserID    string          `json:"user_id"` // who changed it
+	Snapshot  json.RawMessage `json:"snapshot"`
+	CreatedAt int64           `json:"created_at"` // since when it was so
 }
 
 // Target is where a chat with a model goes.

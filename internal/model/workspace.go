@@ -62,6 +62,9 @@ func (g *Registry) Create(ctx context.Context, who Author, d Draft) (*Sheet, err
 	if err := g.checkBase(ctx, who, &d); err != nil {
 		return nil, err
 	}
+	if err := attach(who, d.Meta, nil, false); err != nil {
+		return nil, err
+	}
 	var grants []access.Grant
 	if d.Grants != nil {
 		var err error
@@ -142,6 +145,10 @@ func (g *Registry) checkBase(ctx context.Context, who Author, d *Draft) error {
 	if err != nil {
 		return err
 	}
+	rows, _ := g.known()
+	if err := checkChain(rows, d.ID, d.BaseModelID); err != nil {
+		return err
+	}
 	if e := s.byID[d.ID]; e != nil && e.ID == d.ID && e.base != nil && e.over == nil {
 		return taken() // a base model of that id would hide it
 	}
@@ -169,9 +176,8 @@ func (g *Registry) row(ctx context.Context, id string) (*Row, []access.Grant, er
 	if _, err := g.current(ctx); err != nil {
 		return nil, nil, err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.rows[id], g.grants[id], nil
+	rows, grants := g.known()
+	return rows[id], grants[id], nil
 }
 
 // Sheets gives every row that who may use, in no order.
@@ -179,9 +185,7 @@ func (g *Registry) Sheets(ctx context.Context, who *access.Principal) ([]Sheet, 
 	if _, err := g.current(ctx); err != nil {
 		return nil, err
 	}
-	g.mu.Lock()
-	rows, grants := g.rows, g.grants // replaced, never changed
-	g.mu.Unlock()
+	rows, grants := g.known()
 	sheets := make([]Sheet, 0, len(rows))
 	for id, row := range rows {
 		if g.cfg.Policy.Can(who, access.Read, access.Model, row.UserID, id, grants[id]) {
@@ -203,7 +207,7 @@ func (g *Registry) editable(ctx context.Context, who Author, id string) (row Row
 	}
 	if have != nil {
 		if !g.writable(who.Principal, have, grants) {
-			return Row{}, false, errdefs.New(errdefs.Forbidden, "You may not change this model. Its owner or an administrator can.").WithStatus(http.StatusUnauthorized)
+			return Row{}, false, notWritable()
 		}
 		return *have, false, nil
 	}
@@ -223,14 +227,17 @@ func (g *Registry) editable(ctx context.Context, who Author, id string) (row Row
 	return Row{ID: t.ID, UserID: who.UserID, Name: name, Params: json.RawMessage("{}"), Meta: completeMeta(nil), IsActive: true, CreatedAt: now, UpdatedAt: now}, true, nil
 }
 
-// store keeps a changed row.
-func (g *Registry) store(ctx context.Context, row *Row, fresh bool, grants []access.Grant) (*Sheet, error) {
+func notWritable() error {
+	return errdefs.New(errdefs.Forbidden, "You may not change this model. Its owner or an administrator can.").WithStatus(http.StatusUnauthorized)
+}
+
+// store keeps a changed row and, when they are given, its grants.
+func (g *Registry) store(ctx context.Context, who Author, row *Row, fresh bool, grants *[]access.Grant) (*Sheet, error) {
 	row.VersionID = g.cfg.NewID()
-	if fresh {
-		return g.create(ctx, row, grants)
+	if !fresh {
+		row.UpdatedAt = g.cfg.Now().Unix()
 	}
-	row.UpdatedAt = g.cfg.Now().Unix()
-	if err := g.cfg.Rows.UpdateModel(ctx, row); err != nil {
+	if err := g.saveAll(ctx, []Change{{Row: row, Grants: grants, New: fresh, By: who.UserID}}, nil); err != nil {
 		return nil, err
 	}
 	return g.sheet(ctx, row)
@@ -263,6 +270,9 @@ func (g *Registry) Update(ctx context.Context, who Author, d Draft) (*Sheet, err
 			return nil, err
 		}
 	}
+	if err := attach(who, d.Meta, &row, false); err != nil {
+		return nil, err
+	}
 	row.Name, row.BaseModelID = d.Name, d.BaseModelID
 	if d.Params != nil {
 		row.Params = object(d.Params)
@@ -273,14 +283,23 @@ func (g *Registry) Update(ctx context.Context, who Author, d Draft) (*Sheet, err
 	if d.Active != nil {
 		row.IsActive = *d.Active
 	}
-	sheet, err := g.store(ctx, &row, fresh, nil)
-	if err != nil || d.Grants == nil {
-		return sheet, err
-	}
-	if err := g.cfg.Grants.SetGrants(ctx, access.Model, row.ID, *d.Grants); err != nil {
+	return g.store(ctx, who, &row, fresh, d.Grants)
+}
+
+// History gives what a model was before, the latest first, to whoever may
+// change it.
+func (g *Registry) History(ctx context.Context, who *access.Principal, id string) ([]Version, error) {
+	row, grants, err := g.row(ctx, id)
+	if err != nil {
 		return nil, err
 	}
-	return g.sheet(ctx, &row)
+	if row == nil || !g.cfg.Policy.Can(who, access.Read, access.Model, row.UserID, id, grants) {
+		return nil, notFound()
+	}
+	if !g.writable(who, row, grants) {
+		return nil, notWritable() // prompts are in it
+	}
+	return g.cfg.Rows.Versions(ctx, id)
 }
 
 // Toggle switches a model on or off.
@@ -290,7 +309,7 @@ func (g *Registry) Toggle(ctx context.Context, who Author, id string) (*Sheet, e
 		return nil, err
 	}
 	row.IsActive = !row.IsActive
-	return g.store(ctx, &row, fresh, nil)
+	return g.store(ctx, who, &row, fresh, nil)
 }
 
 // SetAccess replaces the grants of a model. It is the one switch that shares a
@@ -304,7 +323,7 @@ func (g *Registry) SetAccess(ctx context.Context, who Author, id string, grants 
 		return nil, err
 	}
 	if fresh {
-		return g.store(ctx, &row, true, grants)
+		return g.store(ctx, who, &row, true, &grants)
 	}
 	if err := g.cfg.Grants.SetGrants(ctx, access.Model, row.ID, grants); err != nil {
 		return nil, err

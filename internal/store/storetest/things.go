@@ -11,7 +11,6 @@ import (
 	"portico/internal/event"
 	"portico/internal/model"
 	"portico/internal/store"
-	"portico/internal/user"
 )
 
 func testGrants(t *testing.T, f *Fixture) {
@@ -106,9 +105,31 @@ func testModels(t *testing.T, f *Fixture) {
 	equal(t, all, []*model.Row{overlay, m})
 	fails(t, db.CreateModel(ctx, m, nil), errdefs.Conflict)
 
-	m.IsActive, m.BaseModelID, m.Params, m.UserID, m.VersionID, m.UpdatedAt = false, "", json.RawMessage(`{}`), "b", "w", 9
-	must(t, db.UpdateModel(ctx, m))
+	was := string(m.AppendJSON(nil, nil, true))
+	changed := *m
+	changed.IsActive, changed.BaseModelID, changed.Params, changed.UserID, changed.VersionID, changed.UpdatedAt = false, "", json.RawMessage(`{}`), "b", "w", 9
+	m = &changed
+	none := []access.Grant{}
+	must(t, db.SaveModels(ctx, []model.Change{{Row: m, By: "b"}}, nil))
 	f.told(t, event.Event{Topic: event.Model, ID: m.ID})
+	versions, err := db.Versions(ctx, m.ID)
+	must(t, err)
+	equal(t, versions, []model.Version{{ID: "v", ModelID: m.ID, UserID: "b", Snapshot: json.RawMessage(was), CreatedAt: 3}})
+	// All or nothing, grants too.
+	fails(t, db.SaveModels(ctx, []model.Change{{Row: m, Grants: &none, By: "b"}, {Row: overlay, New: true}}, nil), errdefs.Conflict)
+	fails(t, db.SaveModels(ctx, []model.Change{{Row: m, Grants: &none}}, []string{"base", "nope"}), errdefs.NotFound)
+	f.told(t)
+	kept, err := db.GrantsOf(ctx, access.Model, m.ID)
+	must(t, err)
+	equal(t, len(kept), 1)
+	for i := range 25 {
+		m.VersionID, m.UpdatedAt = fmt.Sprintf("v%02d", i), int64(10+i)
+		must(t, db.SaveModels(ctx, []model.Change{{Row: m}}, nil))
+	}
+	versions, err = db.Versions(ctx, m.ID)
+	must(t, err)
+	equal(t, []any{len(versions), versions[0].ID, versions[19].ID}, []any{20, "v23", "v04"})
+	f.events = nil
 	got, err := db.ModelByID(ctx, m.ID)
 	must(t, err)
 	equal(t, got, m)
@@ -119,73 +140,12 @@ func testModels(t *testing.T, f *Fixture) {
 	equal(t, len(grants), 0)
 	_, err = db.ModelByID(ctx, m.ID)
 	fails(t, err, errdefs.NotFound)
-	fails(t, db.UpdateModel(ctx, m), errdefs.NotFound)
+	fails(t, db.SaveModels(ctx, []model.Change{{Row: m}}, nil), errdefs.NotFound)
+	versions, err = db.Versions(ctx, m.ID)
+	must(t, err)
+	equal(t, len(versions), 0)
 	fails(t, db.DeleteModel(ctx, m.ID), errdefs.NotFound)
 	f.told(t)
-}
-
-func testChats(t *testing.T, f *Fixture) {
-	db, ctx := f.DB, t.Context()
-	addPerson(t, f, "a", user.Admin)
-	c := &store.ChatRow{ID: "c", UserID: "a", Title: "Tïtel", Chat: json.RawMessage(`{"messages":["\u0000",{"x":null}]}`),
-		Meta: json.RawMessage(`{"tags":[]}`), FolderID: "f", ShareID: "s", Archived: true, Pinned: true, CreatedAt: 1, UpdatedAt: 2}
-	must(t, db.CreateChat(ctx, c))
-	f.told(t, event.Event{Topic: event.Chat, ID: "c"})
-	got, err := db.ChatByID(ctx, "c")
-	must(t, err)
-	equal(t, got, c)
-	fails(t, db.CreateChat(ctx, c), errdefs.Conflict)
-	fails(t, db.CreateChat(ctx, &store.ChatRow{ID: "d", UserID: "a", ShareID: "s"}), errdefs.Conflict)
-	fails(t, db.CreateChat(ctx, &store.ChatRow{ID: "d", UserID: "nobody"}), errdefs.NotFound)
-	f.told(t)
-	// Any number of chats is not shared.
-	must(t, db.CreateChat(ctx, &store.ChatRow{ID: "d", UserID: "a"}))
-	c.Title, c.FolderID, c.ShareID, c.Archived, c.Pinned, c.UpdatedAt = "", "", "", false, false, 9
-	must(t, db.UpdateChat(ctx, c))
-	got, err = db.ChatByID(ctx, "c")
-	must(t, err)
-	equal(t, got, c)
-	must(t, db.SetGrants(ctx, access.Chat, "c", []access.Grant{{PrincipalType: "user", PrincipalID: "a", Permission: "read"}}))
-	f.events = nil
-	must(t, db.DeleteChat(ctx, "c"))
-	f.told(t, event.Event{Topic: event.Chat, ID: "c"}, event.Event{Topic: event.Grant, ID: "chat/c"})
-	_, err = db.ChatByID(ctx, "c")
-	fails(t, err, errdefs.NotFound)
-	fails(t, db.UpdateChat(ctx, c), errdefs.NotFound)
-	fails(t, db.DeleteChat(ctx, "c"), errdefs.NotFound)
-}
-
-func testChatPages(t *testing.T, f *Fixture) {
-	db := f.DB
-	addPerson(t, f, "a", user.Admin)
-	addPerson(t, f, "b", user.Member)
-	const all = 1000
-	must(t, db.Tx(t.Context(), func(ctx context.Context) error {
-		for i := range all {
-			for _, owner := range []string{"a", "b"} {
-				if err := db.CreateChat(ctx, &store.ChatRow{ID: fmt.Sprintf("%s%04d", owner, i), UserID: owner, Archived: i%2 == 1, UpdatedAt: int64(i / 4)}); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	}))
-	var got []string
-	for offset := 0; ; offset += 60 {
-		page, err := db.ChatsOf(t.Context(), "a", false, offset, 60)
-		must(t, err)
-		for _, c := range page {
-			got = append(got, c.ID)
-		}
-		if len(page) < 60 {
-			break
-		}
-	}
-	var want []string
-	for i := all - 2; i >= 0; i -= 2 {
-		want = append(want, fmt.Sprintf("a%04d", i))
-	}
-	equal(t, got, want)
 }
 
 func testSettings(t *testing.T, f *Fixture) {
