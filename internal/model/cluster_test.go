@@ -14,10 +14,9 @@ import (
 	"portico/internal/store/storetest"
 )
 
-// Two servers on one database: what one changes, the other knows within a
-// second, be it a grant, a row or a setting.
-func TestTwoServers(t *testing.T) {
-	t.Parallel()
+// twoServers are two registries on one database, with one upstream that has m.
+func twoServers(t *testing.T) (one, two *world) {
+	t.Helper()
 	url := storetest.Postgres(t)
 	up := new(upstream)
 	up.set(provider.OpenAI, "m")
@@ -38,7 +37,14 @@ func TestTwoServers(t *testing.T) {
 		}
 		return w.start()
 	}
-	one, two := server(), server()
+	return server(), server()
+}
+
+// Two servers on one database: what one changes, the other knows within a
+// second, be it a grant, a row or a setting.
+func TestTwoServers(t *testing.T) {
+	t.Parallel()
+	one, two := twoServers(t)
 	within := func(what string, ok func() bool) {
 		t.Helper()
 		begun := time.Now()
