@@ -69,7 +69,7 @@ func figures(args []string) error {
 		if !good {
 			verdict = "**miss**"
 		}
-		fmt.Printf("| %s | %s %s %s | %.2f | %s |\n", part[0], sign, part[3], part[2], value, verdict)
+		fmt.Printf("| %s | %s %s %s | %.4g | %s |\n", part[0], sign, part[3], part[2], value, verdict)
 	}
 	return nil
 }
