@@ -25,7 +25,7 @@ test: ## install what the tests need, then run all of them
 bench: build ## measure this machine: as a proxy beside a bare one, and with documents
 	@scripts/bench
 
-demo: build testenv ## a real model answers through the server, and from three documents with its sources
+demo: build testenv ## a real model answers "Why is the sky blue?" through the server
 	@.cache/testenv/py/bin/python scripts/demo.py
 
 testenv: ## put what the tests need into .cache/testenv
