@@ -77,6 +77,8 @@ func (a *API) Routes() []route.Route {
 		a.retrievalRoutes(),
 		a.chatRoutes(),
 		a.folderRoutes(),
+		a.taskRoutes(),
+		a.askRoutes(),
 		a.appConfigRoutes(),
 		a.docsRoutes(),
 	} {

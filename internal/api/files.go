@@ -239,6 +239,11 @@ func (a *API) oneFile(w http.ResponseWriter, r *http.Request, c *route.Call) err
 	if err != nil {
 		return err
 	}
+	return a.sendFile(w, r, f)
+}
+
+// sendFile answers with all that is told of a file.
+func (a *API) sendFile(w http.ResponseWriter, r *http.Request, f *file.File) error {
 	out, err := a.wholeFile(r.Context(), f, true)
 	if err != nil {
 		return err
@@ -263,11 +268,7 @@ func (a *API) renameFile(w http.ResponseWriter, r *http.Request, c *route.Call) 
 	if err != nil {
 		return err
 	}
-	out, err := a.wholeFile(r.Context(), f, false)
-	if err != nil {
-		return err
-	}
-	return route.WriteJSON(w, http.StatusOK, out)
+	return a.sendFile(w, r, f)
 }
 
 func (a *API) fileText(w http.ResponseWriter, r *http.Request, c *route.Call) error {
@@ -323,8 +324,11 @@ var errNoneFound = errdefs.New(errdefs.NotFound, "No file has such a name.")
 func (a *API) searchFiles(own bool) route.Handler {
 	return func(w http.ResponseWriter, r *http.Request, c *route.Call) error {
 		args := route.ArgsOf(r)
-		f := file.Filter{Glob: args.Required("filename"), Offset: max(args.Int("skip", 0), 0), Limit: args.Int("limit", 100)}
+		f := file.Filter{Glob: args.String("filename", "*"), Offset: max(args.Int("skip", 0), 0), Limit: args.Int("limit", 100)}
 		text := args.Bool("content", !own)
+		if !own {
+			f.Glob = args.Required("filename")
+		}
 		if err := args.Err(); err != nil {
 			return err
 		}

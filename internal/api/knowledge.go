@@ -55,7 +55,7 @@ func (a *API) knowledgeRoutes() []route.Route {
 		},
 		{
 			Method: "POST", Path: knowledgeBase + "/{id}/access/update", Op: "share_knowledge", Summary: "Say who may read or change a collection",
-			Body: grantsForm{}, Answer: knowledgeSheet{}, Errors: []int{400, 403}, Handler: onKnowledge(a.shareKnowledge),
+			Body: grantsForm{}, Answer: knowledgeSheet{}, Errors: []int{400, 403, 404}, Handler: errorsAs(sharing, onTree(a.shareKnowledge)),
 		},
 		{
 			Method: "POST", Path: knowledgeBase + "/{id}/reset", Op: "reset_knowledge", Summary: "Empty a collection",
@@ -162,8 +162,23 @@ func writing(err error) error {
 	return err
 }
 
-// onKnowledge is route.JSON for changes of the collection in the path.
+// sharing is writing, but for a collection that is not there: that is 404.
+func sharing(err error) error {
+	if errdefs.Is(err, errdefs.NotFound) {
+		return err
+	}
+	return writing(err)
+}
+
+// onKnowledge is route.JSON for changes of the collection in the path, with
+// the statuses of writing.
 func onKnowledge[In, Out any](fn func(ctx context.Context, c *route.Call, id string, in In) (Out, error)) route.Handler {
+	return errorsAs(writing, onTree(fn))
+}
+
+// onTree is onKnowledge for changes of its directories: there, what is not
+// there is 404 and what is not the caller's 403.
+func onTree[In, Out any](fn func(ctx context.Context, c *route.Call, id string, in In) (Out, error)) route.Handler {
 	return func(w http.ResponseWriter, r *http.Request, c *route.Call) error {
 		var in In
 		if err := route.Decode(w, r, c, &in); err != nil {
@@ -171,9 +186,19 @@ func onKnowledge[In, Out any](fn func(ctx context.Context, c *route.Call, id str
 		}
 		out, err := fn(r.Context(), c, r.PathValue("id"), in)
 		if err != nil {
-			return writing(err)
+			return err
 		}
 		return route.WriteJSON(w, http.StatusOK, out)
+	}
+}
+
+// errorsAs gives the errors of a handler other statuses.
+func errorsAs(as func(error) error, h route.Handler) route.Handler {
+	return func(w http.ResponseWriter, r *http.Request, c *route.Call) error {
+		if err := h(w, r, c); err != nil {
+			return as(err)
+		}
+		return nil
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"portico/internal/access"
 	"portico/internal/api/route"
+	"portico/internal/errdefs"
 	"portico/internal/knowledge"
 )
 
@@ -97,6 +98,7 @@ type knowledgeEntry struct {
 	KnowledgeID   string          `json:"knowledge_id"`
 	HasOriginal   bool            `json:"has_original"`
 	User          json.RawMessage `json:"user"`
+	Collection    *knowledgeRow   `json:"collection,omitempty"` // in lists of several
 }
 
 type knowledgeFiles struct {
@@ -197,6 +199,28 @@ func (a *API) knowledgeItems(ctx context.Context, c *route.Call, sheets []*knowl
 		items[i] = knowledgeItem{knowledgeRow: rowOf(s), User: user, Files: s.Files}
 	}
 	return items, nil
+}
+
+// collectionsOf says in which collection each file of a list is, each read
+// once. One that is gone meanwhile is left out.
+func (a *API) collectionsOf(ctx context.Context, c *route.Call, items []knowledgeEntry) error {
+	rows := map[string]*knowledgeRow{}
+	for i := range items {
+		id := items[i].KnowledgeID
+		if _, seen := rows[id]; !seen {
+			s, err := a.Knowledge.Get(ctx, c.Who, id)
+			switch {
+			case err == nil:
+				rows[id] = new(rowOf(s))
+			case errdefs.Is(err, errdefs.NotFound), errdefs.Is(err, errdefs.Forbidden):
+				rows[id] = nil
+			default:
+				return err
+			}
+		}
+		items[i].Collection = rows[id]
+	}
+	return nil
 }
 
 // knowledgeEntries describes files of collections; path names a directory.

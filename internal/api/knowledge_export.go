@@ -24,7 +24,7 @@ func (a *API) pendingKnowledge(w http.ResponseWriter, r *http.Request, c *route.
 	}
 	files, err := a.Knowledge.Unfinished(r.Context(), c.Who, id)
 	if err != nil {
-		return reading(err)
+		return sharing(err)
 	}
 	if !stream {
 		return route.WriteJSON(w, http.StatusOK, pendingOf(files))

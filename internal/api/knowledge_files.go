@@ -15,7 +15,7 @@ func (a *API) knowledgeFileRoutes() []route.Route {
 	return []route.Route{
 		{
 			Method: "GET", Path: one + "/files", Op: "knowledge_files", Summary: "List the files of a collection, page by page",
-			Answer: knowledgeFiles{}, Errors: []int{401, 404}, Handler: a.listKnowledgeFiles,
+			Answer: knowledgeFiles{}, Errors: []int{400, 404}, Handler: a.listKnowledgeFiles,
 			Params: append([]route.Param{
 				fileQuery, withContent,
 				{Name: "view_option", In: "query", Doc: "created (uploaded by the caller) or shared (by others)."},
@@ -25,7 +25,7 @@ func (a *API) knowledgeFileRoutes() []route.Route {
 		},
 		{
 			Method: "GET", Path: one + "/files/pending", Op: "knowledge_pending", Summary: "The files of a collection that are still being read",
-			Answer: []fileAnswer{}, Errors: []int{401, 404}, Handler: a.pendingKnowledge, Produces: "application/json, text/event-stream",
+			Answer: []fileAnswer{}, Errors: []int{400, 404}, Handler: a.pendingKnowledge, Produces: "application/json, text/event-stream",
 			Params: []route.Param{{Name: "stream", In: "query", Doc: "As events, every 3 seconds, until there are none.", Type: true}},
 		},
 		{
@@ -49,9 +49,9 @@ func (a *API) knowledgeFileRoutes() []route.Route {
 		},
 		{
 			Method: "POST", Path: one + "/file/move", Op: "move_knowledge_file", Summary: "Move a file to another directory of its collection",
-			Body: linkForm{}, Answer: true, Errors: []int{400, 404}, Handler: onKnowledge(func(ctx context.Context, c *route.Call, id string, in linkForm) (bool, error) {
+			Body: linkForm{}, Answer: statusAnswer{}, Errors: []int{400, 403, 404}, Handler: onTree(func(ctx context.Context, c *route.Call, id string, in linkForm) (statusAnswer, error) {
 				err := a.Knowledge.MoveFile(ctx, c.Who, id, in.FileID, in.DirectoryID)
-				return err == nil, err
+				return statusAnswer{err == nil}, err
 			}),
 		},
 		{
@@ -143,7 +143,7 @@ func (a *API) listKnowledgeFiles(w http.ResponseWriter, r *http.Request, c *rout
 	}
 	tree, err := a.Knowledge.Directories(r.Context(), c.Who, id)
 	if err != nil {
-		return reading(err)
+		return writing(err)
 	}
 	if directory != "" {
 		if directory == "root" {
@@ -155,7 +155,7 @@ func (a *API) listKnowledgeFiles(w http.ResponseWriter, r *http.Request, c *rout
 	}
 	entries, total, err := a.Knowledge.Entries(r.Context(), c.Who, id, f)
 	if err != nil {
-		return reading(err)
+		return writing(err)
 	}
 	items, err := a.knowledgeEntries(r.Context(), c, entries, tree.Of, content)
 	if err != nil {
@@ -175,6 +175,9 @@ func (a *API) searchKnowledgeFiles(w http.ResponseWriter, r *http.Request, c *ro
 		return err
 	}
 	items, err := a.knowledgeEntries(r.Context(), c, entries, func(*knowledge.Entry) string { return "" }, content)
+	if err == nil {
+		err = a.collectionsOf(r.Context(), c, items)
+	}
 	if err != nil {
 		return err
 	}

@@ -28,20 +28,20 @@ func (a *API) knowledgeSyncRoutes() []route.Route {
 		},
 		{
 			Method: "POST", Path: one + "/sync/diff", Op: "knowledge_sync_diff", Summary: "Compare the directories of a folder with those of a collection",
-			Body: diffForm{}, Answer: knowledge.Diff{}, Errors: []int{400}, MaxBody: maxManifestBody, Handler: onKnowledge(func(ctx context.Context, c *route.Call, id string, in diffForm) (*knowledge.Diff, error) {
+			Body: diffForm{}, Answer: knowledge.Diff{}, Errors: []int{400, 403, 404}, MaxBody: maxManifestBody, Handler: onTree(func(ctx context.Context, c *route.Call, id string, in diffForm) (*knowledge.Diff, error) {
 				return a.Knowledge.Diff(ctx, c.Who, id, in.Manifest)
 			}),
 		},
 		{
 			Method: "POST", Path: one + "/sync/cleanup", Op: "knowledge_sync_cleanup", Summary: "Take files and directories out of a collection",
-			Body: cleanupForm{}, Answer: cleanedUp{}, Errors: []int{400}, MaxBody: maxManifestBody, Handler: onKnowledge(func(ctx context.Context, c *route.Call, id string, in cleanupForm) (cleanedUp, error) {
+			Body: cleanupForm{}, Answer: cleanedUp{}, Errors: []int{400, 403, 404}, MaxBody: maxManifestBody, Handler: onTree(func(ctx context.Context, c *route.Call, id string, in cleanupForm) (cleanedUp, error) {
 				files, directories, err := a.Knowledge.Cleanup(ctx, c.Who, id, in.FileIDs, in.DirIDs)
 				return cleanedUp{err == nil, files, directories}, err
 			}),
 		},
 		{
 			Method: "POST", Path: one + "/dirs/create", Op: "create_knowledge_directory", Summary: "Make a directory in a collection",
-			Body: directoryForm{}, Answer: directoryRow{}, Errors: []int{400, 404}, Handler: onKnowledge(func(ctx context.Context, c *route.Call, id string, in directoryForm) (directoryRow, error) {
+			Body: directoryForm{}, Answer: directoryRow{}, Errors: []int{400, 403, 404}, Handler: onTree(func(ctx context.Context, c *route.Call, id string, in directoryForm) (directoryRow, error) {
 				d, err := a.Knowledge.CreateDirectory(ctx, c.Who, id, in.Name, in.ParentID)
 				if err != nil {
 					return directoryRow{}, err
@@ -52,11 +52,11 @@ func (a *API) knowledgeSyncRoutes() []route.Route {
 		},
 		{
 			Method: "POST", Path: one + "/dirs/{dir}/update", Op: "update_knowledge_directory", Summary: "Rename or move a directory",
-			Body: directoryUpdate{}, Answer: directoryRow{}, Errors: []int{400, 404}, Handler: a.updateDirectory,
+			Body: directoryUpdate{}, Answer: directoryRow{}, Errors: []int{400, 403, 404}, Handler: a.updateDirectory,
 		},
 		{
 			Method: "DELETE", Path: one + "/dirs/{dir}/delete", Op: "delete_knowledge_directory", Summary: "Remove a directory and those in it",
-			Answer: true, Errors: []int{400, 404}, Handler: a.deleteDirectory, Doc: "Files in them stay in the collection, at its top.",
+			Answer: statusAnswer{}, Errors: []int{400, 403, 404}, Handler: a.deleteDirectory, Doc: "Files in them stay in the collection, at its top.",
 		},
 	}
 }
@@ -66,7 +66,7 @@ type diffForm struct {
 }
 
 type cleanupForm struct {
-	FileIDs []string `json:"file_ids"`
+	FileIDs []string `json:"file_ids" require:"true"`
 	DirIDs  []string `json:"dir_ids"`
 }
 
@@ -119,7 +119,7 @@ func (a *API) knowledgeManifest(w http.ResponseWriter, r *http.Request, c *route
 
 func (a *API) updateDirectory(w http.ResponseWriter, r *http.Request, c *route.Call) error {
 	dir := r.PathValue("dir")
-	return onKnowledge(func(ctx context.Context, c *route.Call, id string, in directoryUpdate) (directoryRow, error) {
+	return onTree(func(ctx context.Context, c *route.Call, id string, in directoryUpdate) (directoryRow, error) {
 		change, err := in.change()
 		if err != nil {
 			return directoryRow{}, err
@@ -134,7 +134,7 @@ func (a *API) updateDirectory(w http.ResponseWriter, r *http.Request, c *route.C
 
 func (a *API) deleteDirectory(w http.ResponseWriter, r *http.Request, c *route.Call) error {
 	if err := a.Knowledge.DeleteDirectory(r.Context(), c.Who, r.PathValue("id"), r.PathValue("dir")); err != nil {
-		return writing(err)
+		return err
 	}
-	return route.WriteJSON(w, http.StatusOK, true)
+	return route.WriteJSON(w, http.StatusOK, statusAnswer{true})
 }

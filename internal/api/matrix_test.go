@@ -388,7 +388,7 @@ func TestRights(t *testing.T) {
 func TestRightsAreNarrow(t *testing.T) {
 	t.Parallel()
 	admins := regexp.MustCompile(`/config(/update)?$|/verify|/auths/(add|admin)|/configs/|/functions|/pipelines|/ollama/api/(pull|push|create|copy|delete|ps|unload)|/models/(download|upload)|/models/(sync|delete/all|base)`)
-	except := map[string]bool{"GET /api/config": true, "GET /api/v1/auths/admin/details": true}
+	except := map[string]bool{"GET /api/config": true, "GET /api/v1/auths/admin/details": true, "GET /api/v1/tasks/config": true}
 	public := regexp.MustCompile(`^(/|/health(/db)?|/ready|/api/version|/api/changelog|/api/config|/manifest\.json|/opensearch\.xml|/robots\.txt|/docs(/\{file\})?|/openapi\.json|/ollama|/user\.png|/api/v1/auths/(signin|signup|signout|ldap|oauth/\{provider\}/token/exchange)|/api/v1/users/\{id\}/profile/image)$`)
 	for _, row := range new(api.API).Routes() {
 		for _, path := range row.Paths() {

@@ -138,6 +138,7 @@ func (a *API) queryCollection(w http.ResponseWriter, r *http.Request, c *route.C
 		if f.Collections == nil {
 			return route.Fault("missing", []any{"body", "collection_names"}, "Field required", nil)
 		}
+		f.Collection = ""
 		return nil
 	})
 }
@@ -158,7 +159,7 @@ func (a *API) query(w http.ResponseWriter, r *http.Request, c *route.Call, check
 	if err != nil {
 		return err
 	}
-	if !found.Known && len(in.Collections) == 1 {
+	if !found.Known && in.Collection != "" {
 		return route.WriteBody(w, http.StatusOK, []byte("null"))
 	}
 	return route.WriteJSON(w, http.StatusOK, a.answer(found))

@@ -141,7 +141,7 @@ func (a *API) displayed(f formField) json.RawMessage {
 }
 
 // setRetrievalConfig takes the whole form or a part of it. Fields of engines
-// that are not here are ignored; so is null, but where it is "no limit".
+// that are not here are ignored; so is null. "No limit" is an empty text.
 func (a *API) setRetrievalConfig(ctx context.Context, c *route.Call, in map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	values := map[string]any{}
 	for _, f := range retrievalForm {
@@ -166,12 +166,12 @@ func (a *API) setRetrievalConfig(ctx context.Context, c *route.Call, in map[stri
 // formValue is a field as its setting has it; keep is false when it changes
 // nothing.
 func formValue(f formField, raw json.RawMessage) (value any, keep bool, err error) {
-	none := string(raw) == "null" || string(raw) == `""`
+	empty := string(raw) == `""`
 	switch {
-	case f.how == orNothing && none:
-		return 0, true, nil
-	case string(raw) == "null", f.how == inQuotes && none:
+	case string(raw) == "null", f.how == inQuotes && empty:
 		return nil, false, nil
+	case f.how == orNothing && empty:
+		return 0, true, nil
 	case f.how == secret:
 		var text string
 		if json.Unmarshal(raw, &text) == nil && strings.HasPrefix(text, mask) {

@@ -34,7 +34,7 @@ type processBatchForm struct {
 }
 
 type searchForm struct {
-	Queries []string `json:"queries"`
+	Queries []string `json:"queries" require:"true"`
 }
 
 // processedAnswer says by which name something is found. file, type, name and

@@ -3,6 +3,7 @@ package chat
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -125,13 +126,17 @@ func tag(b *strings.Builder, n int, s *retrieval.Source, p *retrieval.Passage) {
 	attribute(b, "resource-id", s.Item.ID)
 	b.WriteByte('>')
 	if p.Context != "" {
-		b.WriteString(inert.Replace(p.Context) + "\n")
+		b.WriteString(inert(p.Context) + "\n")
 	}
-	b.WriteString(inert.Replace(p.Text) + "</source>\n")
+	b.WriteString(inert(p.Text) + "</source>\n")
 }
 
+// ours is how our tags begin, as a model would still take them: in any case,
+// with any space.
+var ours = regexp.MustCompile(`(?i)<(\s*/?\s*(?:source|context)\b)`)
+
 // inert keeps a document from closing the tag around it, or from opening one.
-var inert = strings.NewReplacer("</source", "<\u200b/source", "<source ", "<\u200bsource ", "</context", "<\u200b/context")
+func inert(text string) string { return ours.ReplaceAllString(text, "<\u200b$1") }
 
 func attribute(b *strings.Builder, name, value string) {
 	if value != "" {

@@ -38,7 +38,13 @@ func (s *Service) Replace(ctx context.Context, who *access.Principal, id, text s
 		return nil, s.absent(err)
 	}
 	f, err = s.cfg.Store.FileByID(ctx, id)
-	return f, s.absent(err)
+	if err != nil {
+		return nil, s.absent(err)
+	}
+	if len(text) <= quick {
+		f = s.briefly(ctx, f) // who asks next finds the new text
+	}
+	return f, nil
 }
 
 // Delete removes a file of the caller's from everywhere: collections, indexes,

@@ -90,7 +90,7 @@ func (s *Service) Upload(ctx context.Context, who *access.Principal, in UploadIn
 		return f, nil
 	}
 	s.cfg.Reader.Wake()
-	return s.hold(ctx, f, body.head(), in.Wait)
+	return s.hold(ctx, f, body.head(), in.Wait), nil
 }
 
 // create makes the row of a blob. It does so soon after the blob was put: see
@@ -293,31 +293,39 @@ func (g *guarded) head() []byte { return g.first[:g.n] }
 
 // hold waits for a file that is quickly read, so that the answer says that it
 // is ready when it is.
-func (s *Service) hold(ctx context.Context, f *File, head []byte, asked bool) (*File, error) {
-	limit := patience
+func (s *Service) hold(ctx context.Context, f *File, head []byte, asked bool) *File {
 	switch {
 	case asked:
-		limit = sincere
+		return s.await(ctx, f, sincere)
 	case f.Size > quick || slow(f.Filename, head):
-		return f, nil
-	default:
-		select {
-		case s.held <- struct{}{}:
-			defer func() { <-s.held }()
-		default:
-			return f, nil
-		}
+		return f
 	}
+	return s.briefly(ctx, f)
+}
+
+// briefly waits a little, unless too many do.
+func (s *Service) briefly(ctx context.Context, f *File) *File {
+	select {
+	case s.held <- struct{}{}:
+		defer func() { <-s.held }()
+		return s.await(ctx, f, patience)
+	default:
+		return f
+	}
+}
+
+// await gives the file as it is once it is read, or when the time is over.
+func (s *Service) await(ctx context.Context, f *File, limit time.Duration) *File {
 	wait, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	now, err := s.cfg.Reader.Wait(wait, f.ID)
 	if err != nil {
-		// The upload is safe whatever becomes of the wait.
-		s.cfg.Log.Warn("an upload could not be waited for", "file", f.ID, "err", err)
-		return f, nil
+		// The file is safe whatever becomes of the wait.
+		s.cfg.Log.Warn("a file could not be waited for", "file", f.ID, "err", err)
+		return f
 	}
 	s.settle(wait, now)
-	return now, nil
+	return now
 }
 
 // slowKinds are extensions of files that take a program of their own to read.

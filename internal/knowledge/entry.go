@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"portico/internal/access"
@@ -320,10 +321,10 @@ func (s *Service) Unfinished(ctx context.Context, who *access.Principal, id stri
 
 // checkPath refuses what is no path within a folder.
 func checkPath(p string) error {
-	const most = 4096
+	const most, maxFileName = 4096, 255
 	if p == "" || len(p) > most || !utf8.ValidString(p) || path.Clean(p) != p || path.IsAbs(p) || p == "." || p == ".." ||
-		strings.HasPrefix(p, "../") || strings.ContainsAny(p, "\\\x00") {
-		return errdefs.Newf(errdefs.Invalid, "A path is relative, with / between names, without . and .., and has at most %d bytes.", most)
+		strings.HasPrefix(p, "../") || strings.Contains(p, "\\") || strings.ContainsFunc(p, unicode.IsControl) || len(path.Base(p)) > maxFileName {
+		return errdefs.Newf(errdefs.Invalid, "A path is relative, with / between names, without . and .. and control characters, and has at most %d bytes, its last name at most %d.", most, maxFileName)
 	}
 	return nil
 }

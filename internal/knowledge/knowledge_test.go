@@ -542,3 +542,20 @@ func TestDiff(t *testing.T) {
 		t.Error(files, dirs, w.inside(k))
 	}
 }
+
+// TestPaths holds which paths a folder in sync may have: a file is called by
+// the last name of its path.
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, access.Policy{})
+	k := w.create(ana, "k")
+	for path, ok := range map[string]bool{
+		"a.txt": true, "d/é 1.txt": true, strings.Repeat("d/", 200) + "a": true, strings.Repeat("a", 255): true,
+		"": false, "/a": false, "../a": false, "a/../b": false, "a\\b": false, "a\nb": false, "a\x1b[2Jb": false, "a\x00": false, "\xff": false, strings.Repeat("a", 256): false,
+	} {
+		_, err := w.Manifest(t.Context(), ana, k, []knowledge.Listing{{Path: path, Hash: hashOf("x")}}, false, false)
+		if (err == nil) != ok {
+			t.Errorf("%.20q: %v", path, err)
+		}
+	}
+}

@@ -1,10 +1,12 @@
 package retrieval
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +39,10 @@ func (s *Service) Gather(ctx context.Context, who *access.Principal, items []Ite
 	waiting, cancel := context.WithTimeout(ctx, gatherWait)
 	defer cancel()
 	g := &gathering{s: s, who: who, asked: s.ask(q), whole: whole, waiting: waiting, out: new(Gathered), seen: map[string]bool{}}
-	for _, item := range items {
+	for i, item := range items {
+		if again(items[:i], item) {
+			continue
+		}
 		src := Source{Item: item}
 		if err := g.item(ctx, &src); err != nil {
 			return nil, err
@@ -48,6 +53,12 @@ func (s *Service) Gather(ctx context.Context, who *access.Principal, items []Ite
 		}
 	}
 	return g.out, nil
+}
+
+// again reports whether an item was sent before, letter for letter: once more
+// it says nothing new.
+func again(before []Item, item Item) bool {
+	return len(item.Raw) > 0 && slices.ContainsFunc(before, func(b Item) bool { return bytes.Equal(b.Raw, item.Raw) })
 }
 
 // gathering is one Gather.
@@ -151,6 +162,19 @@ func (g *gathering) inline(src *Source) bool {
 	return true
 }
 
+// inlineOf says of which file the text is that an item brought with it. What
+// else is known of the file need not be true of that text.
+func (g *gathering) inlineOf(ctx context.Context, src *Source, id string) {
+	if id == "" {
+		return
+	}
+	if f, err := g.s.files.Load(ctx, g.who, access.Read, id); err == nil {
+		p := &src.Passages[0]
+		p.FileID, p.Name = f.ID, cmp.Or(p.Name, f.Filename)
+		p.Source = p.Name
+	}
+}
+
 func runes(text string) int { return len([]rune(text)) }
 
 // page reads an address now, whole.
@@ -172,6 +196,7 @@ func (g *gathering) file(ctx context.Context, src *Source, full bool) error {
 		id = item.File.ID
 	}
 	if full && g.inline(src) {
+		g.inlineOf(ctx, src, id)
 		return nil
 	}
 	f, err := g.s.files.Load(ctx, g.who, access.Read, id)

@@ -132,5 +132,5 @@ func All() []Descriptor {
 
 		describe(OpenAIEnable), describe(OpenAIBaseURLs), describe(OpenAIKeys), describe(OpenAIConfigs),
 		describe(OllamaEnable), describe(OllamaBaseURLs), describe(OllamaConfigs), describe(ForwardUserInfo),
-	}, retrievalKeys()...)
+	}, append(retrievalKeys(), taskKeys()...)...)
 }
