@@ -93,9 +93,7 @@ func TestGroupPermissions(t *testing.T) {
 	if a := s.Do(t, s.User.Token, "GET", "/api/v1/users/permissions", nil); !strings.Contains(a.Body, `"delete":true`) {
 		t.Error(a.Body)
 	}
-	before := s.DB.Statements()
-	may(s.User)
-	if n := s.DB.Statements() - before; n != 0 {
+	if n := s.Cost(func() { may(s.User) }); n != 0 {
 		t.Errorf("permissions cost %d statements", n)
 	}
 	if a := s.Do(t, s.Admin.Token, "POST", "/api/v1/groups/id/"+id+"/update", map[string]any{"name": "n", "description": "", "permissions": map[string]any{}}); a.Status != 200 {

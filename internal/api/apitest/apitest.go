@@ -311,3 +311,15 @@ func newProvider(t testing.TB) *Provider {
 	p.URL = srv.URL
 	return p
 }
+
+// Cost is how many SQL statements fn costs. Work in the background asks the
+// database, too, so the least of some tries counts.
+func (s *Server) Cost(fn func()) uint64 {
+	least := ^uint64(0)
+	for range 5 {
+		before := s.DB.Statements()
+		fn()
+		least = min(least, s.DB.Statements()-before)
+	}
+	return least
+}
