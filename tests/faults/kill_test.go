@@ -40,6 +40,15 @@ func TestKilled(t *testing.T) {
 					acked[id] = marker
 				}
 				s.killed()
+				if n%3 == 2 { // a file that meets the end of many servers is given up
+					s = l.start()
+					for id := range acked {
+						s.ended(id)
+					}
+					if err := s.Stop(); err != nil {
+						t.Fatal(err)
+					}
+				}
 			}
 			s := l.start()
 			for id, marker := range acked {
