@@ -152,7 +152,7 @@ func TestMigrationChanged(t *testing.T) {
 func TestMigrateStopped(t *testing.T) {
 	t.Parallel()
 	rename := strings.NewReplacer("CREATE TABLE ", "CREATE TABLE new_", "CREATE INDEX ", "CREATE INDEX new_", "ALTER TABLE ", "ALTER TABLE new_", " ON DELETE", " ON DELETE",
-		" ON ", " ON new_", "REFERENCES ", "REFERENCES new_", "INSERT INTO ", "INSERT INTO new_")
+		" ON ", " ON new_", "REFERENCES ", "REFERENCES new_", "INSERT INTO ", "INSERT INTO new_", " FROM ", " FROM new_")
 	for _, i := range []int{0, 2} {
 		engine := engines[i]
 		t.Run(engine.name, func(t *testing.T) {
