@@ -18,8 +18,9 @@ const (
 	stuckFiles query = `SELECT ` + fileColumns + ` FROM files f WHERE f.status IN ('pending', 'processing')
 		AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.file_id = f.id) ORDER BY f.id LIMIT $1`
 
-	// $2 is the collection, or '' for all files; $3 is 1 where vectors count.
-	notWhole = ` FROM files f WHERE f.document <> ''
+	// $2 is the collection, or '' for all files; $3 is 1 where vectors count. A
+	// file that has too many pieces would only be cut again in vain.
+	notWhole = ` FROM files f WHERE f.document <> '' AND NOT (f.status = 'failed' AND f.error LIKE '%:too_many_chunks]%')
 		AND ($2 = '' OR EXISTS (SELECT 1 FROM knowledge_files k WHERE k.knowledge_id = $2 AND k.file_id = f.id))
 		AND NOT EXISTS (SELECT 1 FROM sets s WHERE s.file_id = f.id AND s.profile = $1
 			AND s.text_seq > 0 AND ($3 = 0 OR s.vector_seq > 0 OR s.error <> ''))`

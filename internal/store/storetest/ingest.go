@@ -70,6 +70,10 @@ func (f *Fixture) lacking(t *testing.T, a *file.File) {
 	if got, err := db.Lacking(ctx, "p", "", false, 10); err != nil || len(got) != 1 || got[0].ID != a.ID {
 		t.Errorf("lacking: %v %v", got, err)
 	}
+	must(t, db.SetOutcome(ctx, a.ID, file.Outcome{Status: file.Failed, Error: "Too long. [chunk:too_many_chunks]"}, 9))
+	count(false, "", 0) // to cut it again would be in vain
+	must(t, db.SetOutcome(ctx, a.ID, file.Outcome{Status: file.Completed}, 9))
+	count(false, "", 1)
 	set := addSet(t, db, a.ID, "p", 2)
 	count(false, "", 0)
 	count(true, "", 1)
