@@ -208,10 +208,15 @@ func TestDiskFills(t *testing.T) {
 	if refused == 0 {
 		t.Fatal("the disk was never full")
 	}
-	if status, answer, err := s.call(http.MethodDelete, "/api/v1/files/"+last, "", nil); status != http.StatusOK {
+	// The database may have no page left to note it in: then it says so, and the
+	// file stays as it was.
+	status, answer, err := s.call(http.MethodDelete, "/api/v1/files/"+last, "", nil)
+	switch {
+	case status == http.StatusOK:
+		delete(acked, last)
+	case status != http.StatusServiceUnavailable:
 		t.Errorf("delete on a full disk: status %d, %v: %s", status, err, answer)
 	}
-	delete(acked, last)
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
